@@ -1,0 +1,1 @@
+"""The small package behind the lectures: `from helpers import checks, data, influence, ...`."""

@@ -1,0 +1,269 @@
+"""Sliders that move a picture.
+
+    def background(figure):
+        axes = figure.subplots()
+        axes.set(xlim=(0, 6.3), ylim=(-1, 1), xlabel="time", ylabel="height")
+
+    def draw(figure, frequency):
+        '''A sine wave; a higher frequency packs in more periods.'''
+        figure.axes[0].plot(time, np.sin(frequency * time))
+
+    explore(draw, background, frequency=slider("frequency", 1, 5, value=2))
+
+The picture is one persistent matplotlib figure, encoded into one image widget, so that the page neither flickers nor
+jumps. What never moves is drawn once, in `background`, and kept as pixels; `draw` adds what moves on top of it. That
+makes a redraw several times cheaper than drawing the whole figure. How to use them: lecture 0_start_here.
+"""
+
+import base64
+import html
+import io
+import warnings
+
+import ipywidgets
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import Collection
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from PIL import Image
+
+MOST_STOPS = 100
+
+
+def explore(draw, background=None, figsize=None, **controls):
+    """Show the picture that `draw(figure, **values)` makes, redrawn whenever a control moves.
+
+    draw         adds artists to the figure. Its docstring is the caption, which serves as the picture's alternative
+                 text. Without a background it finds the figure empty each time and draws all of it.
+    background   background(figure) draws what no control changes: axes, limits, labels, fixed points
+    figsize      inches, at the figure style's dots per inch
+    controls     a `slider`, a `choice` or another widget with a value, for each argument of `draw`
+
+    To be the last expression of a cell. Returns an `Explorer`.
+    """
+    return Explorer(draw, background, figsize, controls)
+
+
+def slider(description, minimum, maximum, value, log=False):
+    """A slider from `minimum` to `maximum` that starts at `value`; whole numbers stay whole.
+
+    description   plain words first, then the symbol and the unit: it is the label that the reader sees
+    log           equal steps multiply by an equal factor, for scales
+
+    The step is the finest round one with at most 100 stops that meets both ends and the starting value.
+    Raises ValueError when the value lies outside the ends or no such step exists.
+    """
+    if not minimum < maximum or not minimum <= value <= maximum or (log and minimum <= 0):
+        raise ValueError(
+            f"slider {description!r}: got minimum {minimum}, value {value}, maximum {maximum}; "
+            f"want {'0 < ' if log else ''}minimum <= value <= maximum, and minimum < maximum"
+        )
+    low, start, high = np.log10([minimum, value, maximum]) if log else (minimum, value, maximum)
+    step = _round_step(description, low, start, high)
+    look = {"description": description, "style": {"description_width": "initial"}, "layout": {"width": "620px"}}
+    if log:
+        return ipywidgets.FloatLogSlider(value, min=low, max=high, step=step, readout_format=".2g", **look)
+    if all(isinstance(number, int) for number in (minimum, maximum, value)) and step >= 1:
+        return ipywidgets.IntSlider(value, minimum, maximum, int(step), **look)
+    digits = max(0, -int(np.floor(np.log10(step))))
+    return ipywidgets.FloatSlider(value, min=minimum, max=maximum, step=step, readout_format=f".{digits}f", **look)
+
+
+def choice(description, options):
+    """A row of buttons, one of which is pressed; the first one at the start. `options` are words."""
+    return ipywidgets.ToggleButtons(options=options, description=description, style={"description_width": "initial"})
+
+
+class Explorer:
+    """The picture, its controls, a reset button and the caption. Made by `explore`."""
+
+    def __init__(self, draw, background, figsize, controls):
+        if not (draw.__doc__ or "").strip():
+            raise ValueError("draw: got a function without a docstring; want one, it is the picture's caption")
+        if not controls:
+            raise ValueError(
+                "controls: got none; want at least one slider, e.g. angle=slider('angle', 0, 90, value=45)"
+            )
+        self.caption = " ".join(draw.__doc__.split())
+        self.controls = controls
+        self.defaults = {name: control.value for name, control in controls.items()}
+        self._draw, self._has_background = draw, background is not None
+        self.figure = Figure(figsize=figsize)
+        self.canvas = FigureCanvasAgg(self.figure)
+        if background is not None:
+            background(self.figure)
+            for axes in self.figure.axes:
+                axes.autoscale(False)  # what draw adds must not move the limits
+            self.canvas.draw()
+            self.figure.set_layout_engine("none")  # nor the axes
+            self._pixels = self.canvas.copy_from_bbox(self.figure.bbox)
+            self._fixed = set(self._artists())
+        self.image = ipywidgets.Image(format="png", layout={"max_width": "100%"})
+        self.message = ipywidgets.HTML(self._caption_html())
+        reset = ipywidgets.Button(description="Reset", tooltip="Every control back to where it started")
+        reset.on_click(lambda _: self.reset())
+        self.view = ipywidgets.VBox([*controls.values(), reset, self.image, self.message])
+        self.image.value = self.picture()
+        for control in controls.values():
+            control.observe(self._moved, names="value")
+
+    @property
+    def values(self):
+        return {name: control.value for name, control in self.controls.items()}
+
+    def reset(self):
+        """Move every control back to where it started."""
+        for name, control in self.controls.items():
+            control.value = self.defaults[name]
+
+    def picture(self):
+        """The PNG, as bytes, for the present values of the controls."""
+        return _encode(self._render())
+
+    def sweep(self, random_positions=8):
+        """Move every control to its ends and all of them to random places; raise AssertionError if a picture is bad.
+
+        Bad is: an exception or a warning, a number that is not finite, a control that changes nothing, a position whose
+        picture depends on what was shown before, and a picture over `background` that differs from the one drawn whole.
+        Returns the number of positions tried.
+        """
+        rng = np.random.default_rng(0)
+        stops = {name: _stops(control) for name, control in self.controls.items()}
+        positions = [self.defaults]
+        for name in self.controls:
+            positions += [self.defaults | {name: stop} for stop in (stops[name][0], stops[name][-1])]
+        for _ in range(random_positions):
+            positions.append({name: stops[name][rng.integers(len(stops[name]))] for name in self.controls})
+        pictures = []
+        for position in [*positions, self.defaults]:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    pictures.append(self._inspect(position))
+            except Exception as error:
+                raise AssertionError(f"at {position}: {type(error).__name__}: {error}") from error
+        for number, name in enumerate(self.controls):
+            shown = {pictures[0], pictures[1 + 2 * number], pictures[2 + 2 * number]}
+            if len(shown) == 1:
+                raise AssertionError(f"{name} changes nothing between its two ends")
+        if pictures[0] != pictures[-1]:
+            raise AssertionError("the picture at the defaults depends on what was shown before")
+        return len(positions)
+
+    def _inspect(self, position):
+        """The picture at a position, as bytes, after looking for what must not be in it."""
+        pixels = self._render(position, keep=True)
+        for artist in self.figure.findobj():
+            for kind, numbers in _NUMBERS.items():
+                if isinstance(artist, kind) and not np.all(np.isfinite(np.ma.filled(numbers(artist), 0.0))):
+                    raise ValueError(f"{artist} holds numbers that are not finite")
+        if self._has_background:
+            self.canvas.draw()
+            difference = np.abs(pixels - np.asarray(self.canvas.buffer_rgba(), dtype=float))
+            # Lines that end under an axis differ by a few pixels; a moved title, tick or limit by many more.
+            if np.mean(difference.max(axis=2) > 64) > 0.002:
+                raise ValueError("draw changed what background drew (a title, a limit, a tick); only add to it")
+            self._clear()
+        return pixels.tobytes()
+
+    def _render(self, values=None, keep=False):
+        """The figure's pixels (height, width, 4), a copy; `keep` leaves the moving artists in place."""
+        values = self.values if values is None else values
+        if not self._has_background:
+            self.figure.clear()
+            self._draw(self.figure, **values)
+            self.canvas.draw()
+            return np.array(self.canvas.buffer_rgba())
+        self.canvas.restore_region(self._pixels)
+        for axes in self.figure.axes:
+            axes.set_prop_cycle(None)  # the first colour is the first one each time
+        try:
+            self._draw(self.figure, **values)
+            renderer = self.canvas.get_renderer()
+            for artist in sorted(self._moving(), key=lambda artist: artist.get_zorder()):
+                artist.draw(renderer)
+            return np.array(self.canvas.buffer_rgba())
+        finally:
+            if not keep:
+                self._clear()
+
+    def _artists(self):
+        return [child for parent in (self.figure, *self.figure.axes) for child in parent.get_children()]
+
+    def _moving(self):
+        return [artist for artist in self._artists() if artist not in self._fixed]
+
+    def _clear(self):
+        for artist in self._moving():
+            artist.remove()
+
+    def _moved(self, _):
+        try:
+            self.image.value = self.picture()
+            self.message.value = self._caption_html()
+        except Exception as error:  # a front end hides an observer's exception, and the picture would lie in silence
+            problem = html.escape(f"This picture could not be drawn: {type(error).__name__}: {error}")
+            self.message.value = f"<strong>{problem}</strong>"
+            raise
+
+    def _caption_html(self):
+        return f'<p style="max-width: 70em; line-height: 1.4">{html.escape(self.caption)}</p>'
+
+    def _repr_mimebundle_(self, **kwargs):
+        """The live view, and for a reader without a kernel the picture at the defaults and its words."""
+        settings = ", ".join(f"{control.description} = {_words(control)}" for control in self.controls.values())
+        return {
+            "text/plain": f"[interactive figure] {self.caption} ({settings})",
+            "image/png": base64.b64encode(self.image.value).decode("ascii"),
+            **{k: v for k, v in self.view._repr_mimebundle_().items() if k != "text/plain"},
+        }
+
+
+# Where an artist keeps the numbers it draws.
+_NUMBERS = {
+    Line2D: lambda line: line.get_xydata(),
+    Collection: lambda collection: collection.get_offsets(),
+    AxesImage: lambda image: image.get_array(),
+    Patch: lambda patch: patch.get_extents().get_points(),
+}
+
+
+def _encode(pixels):
+    """PNG bytes; the fastest compression, as the picture travels no further than the reader's own browser."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels[..., :3]).save(stream, format="png", compress_level=1)
+    return stream.getvalue()
+
+
+def _round_step(description, low, start, high):
+    exponent = int(np.floor(np.log10((high - low) / MOST_STOPS)))
+    for power in range(exponent, exponent + 3):
+        for mantissa in (1, 2, 5):
+            step = mantissa * 10.0**power if power >= 0 else mantissa / 10.0**-power
+            counts = np.array([high - low, start - low]) / step
+            if counts[0] <= MOST_STOPS and np.allclose(counts, np.round(counts), atol=1e-9):
+                return step
+    raise ValueError(
+        f"slider {description!r}: no round step of at most {MOST_STOPS} stops meets {low}, {start} and {high}"
+    )
+
+
+def _stops(control):
+    if hasattr(control, "options"):
+        return list(control.options)
+    count = round((control.max - control.min) / control.step)
+    stops = [control.min + i * (control.max - control.min) / count for i in range(count + 1)]
+    if isinstance(control, ipywidgets.FloatLogSlider):
+        return [control.base**stop for stop in stops]
+    return [int(round(stop)) for stop in stops] if isinstance(control, ipywidgets.IntSlider) else stops
+
+
+def _words(control):
+    return (
+        format(control.value, getattr(control, "readout_format", ""))
+        if not isinstance(control.value, str)
+        else control.value
+    )

@@ -1,0 +1,142 @@
+"""Softmax regression with a ridge, fitted to rounding: the model of part 2.
+
+An example is a row x of d features with a label y in 0 .. K-1; the weights are (d, K), one column a class, and there is
+no bias (append a constant feature for one). Each example's loss carries its share of the ridge,
+
+    L(z, θ) = -log softmax(x θ)[y] + l2/2 ‖θ‖²,
+
+so that removing an example removes its share too. Gradients and Hessians use the order of `weights.ravel()`.
+Derived in 2_1_influence_formulas.
+"""
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, cg
+from scipy.special import logsumexp, softmax
+
+from helpers import arguments
+
+WANTED_GRADIENT = 1e-13  # stop here; influence is compared with retraining to many digits
+LARGEST_GRADIENT = 1e-10  # and never return weights with a larger one
+
+
+def fit(x, y, l2, sample_weight=None, start=None):
+    """Minimise (1/n) sum_i s_i L(z_i, θ) until the gradient's norm is at most 1e-10. Returns weights (d, K).
+
+    x (n, d), y (n,)        examples; K is the largest label plus one, or the columns of `start`
+    l2                      ridge strength, larger than 0
+    sample_weight s (n,)    0 or more, ones by default, never rescaled: s_i = 1 + n eps upweights example i by eps as in
+                            2_1, and s_i = 0 removes it
+    start (d, K)            where to begin; near the solution that saves time and changes nothing else
+
+    Newton's method; each step solves its linear system by conjugate gradient. Raises ValueError on bad input, and
+    ArithmeticError when rounding keeps the gradient above 1e-10, as it does for features far from unit size.
+    """
+    x = arguments.array("x", x, (None, None))
+    classes = None
+    if start is not None:
+        start = arguments.array("start", start, (x.shape[1], None))
+        classes = start.shape[1]
+    y = arguments.labels("y", y, len(x), classes)
+    l2 = arguments.positive("l2", l2)
+    s = _sample_weight(sample_weight, len(x))
+    weights = np.zeros((x.shape[1], y.max() + 1)) if start is None else start.copy()
+    gradient = _mean_gradient(weights, x, y, l2, s)
+    while np.linalg.norm(gradient) > WANTED_GRADIENT:
+        norm = np.linalg.norm(gradient)
+        # Solving loosely far away and tightly near the solution keeps Newton's quadratic convergence for few products.
+        step = _newton_step(weights, gradient, x, l2, s, rtol=min(0.1, norm))
+        # The objective is strictly convex, so a short enough step shrinks the gradient; rounding alone can prevent it.
+        for length in 0.5 ** np.arange(30):
+            candidate = weights + length * step
+            candidate_gradient = _mean_gradient(candidate, x, y, l2, s)
+            if np.linalg.norm(candidate_gradient) <= (1 - length / 4) * norm:
+                break
+        else:
+            if norm <= LARGEST_GRADIENT:
+                break
+            raise ArithmeticError(
+                f"fit: the gradient's norm stays at {norm:.1e}; scale the features to about unit size"
+            )
+        weights, gradient = candidate, candidate_gradient
+    return weights
+
+
+def loss(weights, x, y, l2):
+    """The loss L(z_i, θ) of each example with its share of the ridge, (n,)."""
+    weights, x, y, l2 = _problem(weights, x, y, l2)
+    logits = x @ weights
+    return logsumexp(logits, axis=1) - logits[np.arange(len(x)), y] + l2 / 2 * np.sum(weights**2)
+
+
+def gradients(weights, x, y, l2):
+    """The gradient of each example's loss, ridge share included, (n, d*K)."""
+    weights, x, y, l2 = _problem(weights, x, y, l2)
+    return np.einsum("nd,nk->ndk", x, _residuals(weights, x, y)).reshape(len(x), -1) + l2 * weights.ravel()
+
+
+def hessian(weights, x, l2):
+    """The Hessian (d*K, d*K) of the mean loss. It does not depend on the labels."""
+    weights, x, _, l2 = _problem(weights, x, None, l2)
+    n, d = x.shape
+    classes = weights.shape[1]
+    probabilities = softmax(x @ weights, axis=1)
+    result = np.empty((d, classes, d, classes))
+    for k in range(classes):
+        for j in range(k + 1):
+            curvature = probabilities[:, k] * ((k == j) - probabilities[:, j])
+            result[:, k, :, j] = result[:, j, :, k] = (x * curvature[:, None]).T @ x / n
+    result = result.reshape(d * classes, d * classes)
+    result[np.diag_indices(d * classes)] += l2
+    return result
+
+
+def hessian_product(weights, x, l2, vector):
+    """The Hessian of the mean loss times `vector` (d*K,), without forming the Hessian: n d K work, not n d² K²."""
+    weights, x, _, l2 = _problem(weights, x, None, l2)
+    vector = arguments.array("vector", vector, (weights.size,)).reshape(weights.shape)
+    return _product(softmax(x @ weights, axis=1), x, l2, np.ones(len(x)), vector).ravel()
+
+
+def _problem(weights, x, y, l2):
+    weights = arguments.array("weights", weights, (None, None))
+    x = arguments.array("x", x, (None, len(weights)))
+    if y is not None:
+        y = arguments.labels("y", y, len(x), weights.shape[1])
+    return weights, x, y, arguments.positive("l2", l2)
+
+
+def _sample_weight(sample_weight, n):
+    if sample_weight is None:
+        return np.ones(n)
+    s = arguments.array("sample_weight", sample_weight, (n,))
+    if s.min() < 0 or s.max() == 0:
+        raise ValueError(f"sample_weight: got values from {s.min():g} to {s.max():g}; want 0 or more, and one above 0")
+    return s
+
+
+def _residuals(weights, x, y):
+    """Predicted probabilities minus the one-hot labels, (n, K): the gradient with respect to the logits."""
+    result = softmax(x @ weights, axis=1)
+    result[np.arange(len(x)), y] -= 1
+    return result
+
+
+def _newton_step(weights, gradient, x, l2, s, rtol):
+    probabilities = softmax(x @ weights, axis=1)
+    hessian = LinearOperator(
+        (weights.size, weights.size),
+        matvec=lambda vector: _product(probabilities, x, l2, s, vector.reshape(weights.shape)).ravel(),
+        dtype=float,
+    )
+    return cg(hessian, -gradient.ravel(), rtol=rtol)[0].reshape(weights.shape)
+
+
+def _mean_gradient(weights, x, y, l2, s):
+    return x.T @ (s[:, None] * _residuals(weights, x, y)) / len(x) + l2 * s.mean() * weights
+
+
+def _product(probabilities, x, l2, s, direction):
+    """Hessian of (1/n) sum_i s_i L(z_i) times a direction (d, K)."""
+    moved = x @ direction
+    moved = probabilities * (moved - np.sum(probabilities * moved, axis=1, keepdims=True))
+    return x.T @ (s[:, None] * moved) / len(x) + l2 * s.mean() * direction

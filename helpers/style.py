@@ -1,0 +1,41 @@
+"""One look for all pictures: sizes, a colour-blind-safe colour cycle, image grids."""
+
+import matplotlib
+import numpy as np
+
+WIDE = (7.0, 3.4)  # inches; one or two panels across the page
+TALL = (7.0, 5.0)
+
+
+def use():
+    """Set matplotlib's defaults for a lecture. Called once, in its setup cell."""
+    matplotlib.rcParams.update(
+        {
+            "figure.figsize": WIDE,
+            "figure.dpi": 100,
+            "figure.constrained_layout.use": True,
+            "font.size": 10,
+            "axes.prop_cycle": matplotlib.rcsetup.cycler(color=matplotlib.color_sequences["petroff10"]),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.titlesize": "medium",
+            "grid.alpha": 0.25,
+            "image.cmap": "gray_r",
+            "legend.frameon": False,
+        }
+    )
+
+
+def show_image(axes, image, title="", **imshow):
+    """Draw one square image, given flat or as (side, side), without ticks. Returns the drawn image."""
+    image = np.asarray(image, dtype=float)
+    side = int(round(np.sqrt(image.size)))
+    if side * side != image.size:
+        raise ValueError(f"image: got {image.size} pixels; want the pixels of a square image")
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, fontsize="small")
+    return axes.imshow(image.reshape(side, side), **imshow)
