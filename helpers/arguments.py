@@ -17,7 +17,7 @@ def array(name, value, shape):
         raise ValueError(f"{name}: got {type(value).__name__} that is not an array of real numbers ({error})") from None
     fits = result.ndim == len(shape) and all(w is None or w == g for w, g in zip(shape, result.shape, strict=True))
     if not fits or 0 in result.shape:
-        wanted = "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+        wanted = "(" + " ".join("any," if length is None else f"{length}," for length in shape) + ")"
         raise ValueError(f"{name}: got shape {result.shape}; want {wanted}, with no empty axis")
     if not np.all(np.isfinite(result)):
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])

@@ -13,14 +13,14 @@ from helpers import arguments, softmax
 
 
 def on_params(weights, x, y, l2, index):
-    """d θ / d eps = -H⁻¹ ∇L(z_index), (d*K,). Derived in 2_1, eq. 2.1.3."""
+    """d θ / d eps = -H⁻¹ ∇L(z_index), (d*K,). Derived in 2_1, eq. 2.1.5."""
     index = arguments.index("index", index, len(x))
     gradient = softmax.gradients(weights, x, y, l2)[index]
     return -_solve(weights, x, l2, gradient)
 
 
 def on_loss(weights, x, y, test_x, test_y, l2):
-    """d L(z_test) / d eps = -∇L(z_test)ᵀ H⁻¹ ∇L(z), (n_test, n). Derived in 2_1, eq. 2.1.7.
+    """d L(z_test) / d eps = -∇L(z_test)ᵀ H⁻¹ ∇L(z), (n_test, n). Derived in 2_1, eq. 2.1.14.
 
     Positive is harmful: more weight on that training example would raise the test loss, and removing it lowers it.
     """
@@ -54,6 +54,8 @@ def leave_one_out(x, y, l2, weights, indices=None):
     weights   the fit on all examples, where each retraining starts
     indices   the examples to leave out, one at a time; all by default
     """
+    x = arguments.array("x", x, (None, None))
+    weights = arguments.array("weights", weights, (x.shape[1], None))
     n = len(x)
     indices = range(n) if indices is None else [arguments.index("indices", i, n) for i in indices]
     retrained = []

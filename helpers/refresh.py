@@ -1,9 +1,11 @@
 """`python -m helpers.refresh NOTEBOOK...`: execute notebooks and store them so that a second run leaves no diff.
 
 Kept are the outputs that a reader of the file sees. Dropped is what differs from run to run or needs a live kernel:
-widget views and their state, timings, and the versions of the machine.
+widget views and their state, timings, and the versions of the machine. The picture of a cell tagged `readme` is also
+written to `pictures/`, where the README shows it.
 """
 
+import base64
 import os
 import sys
 from pathlib import Path
@@ -28,6 +30,17 @@ def refresh(path):
     )
     client.execute()
     nbformat.write(strip(notebook), path)
+    for picture in readme_pictures(notebook):
+        target = path.parent / "pictures" / f"{path.stem}.png"
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(picture)
+
+
+def readme_pictures(notebook):
+    """The PNG bytes of the cells tagged `readme`."""
+    cells = [cell for cell in notebook.cells if "readme" in cell.metadata.get("tags", [])]
+    outputs = [output for cell in cells for output in cell.outputs]
+    return [base64.b64decode(output.data["image/png"]) for output in outputs if "image/png" in output.get("data", {})]
 
 
 def strip(notebook):

@@ -62,11 +62,12 @@ def slider(description, minimum, maximum, value, log=False):
             f"want {'0 < ' if log else ''}minimum <= value <= maximum, and minimum < maximum"
         )
     low, start, high = np.log10([minimum, value, maximum]) if log else (minimum, value, maximum)
-    step = _round_step(description, low, start, high)
+    whole = not log and all(isinstance(number, int) for number in (minimum, maximum, value))
+    step = _round_step(description, low, start, high, smallest=1 if whole else 0)
     look = {"description": description, "style": {"description_width": "initial"}, "layout": {"width": "620px"}}
     if log:
         return ipywidgets.FloatLogSlider(value, min=low, max=high, step=step, readout_format=".2g", **look)
-    if all(isinstance(number, int) for number in (minimum, maximum, value)) and step >= 1:
+    if whole:
         return ipywidgets.IntSlider(value, minimum, maximum, int(step), **look)
     digits = max(0, -int(np.floor(np.log10(step))))
     return ipywidgets.FloatSlider(value, min=minimum, max=maximum, step=step, readout_format=f".{digits}f", **look)
@@ -155,19 +156,21 @@ class Explorer:
 
     def _inspect(self, position):
         """The picture at a position, as bytes, after looking for what must not be in it."""
-        pixels = self._render(position, keep=True)
-        for artist in self.figure.findobj():
-            for kind, numbers in _NUMBERS.items():
-                if isinstance(artist, kind) and not np.all(np.isfinite(np.ma.filled(numbers(artist), 0.0))):
-                    raise ValueError(f"{artist} holds numbers that are not finite")
-        if self._has_background:
-            self.canvas.draw()
-            difference = np.abs(pixels - np.asarray(self.canvas.buffer_rgba(), dtype=float))
-            # Lines that end under an axis differ by a few pixels; a moved title, tick or limit by many more.
-            if np.mean(difference.max(axis=2) > 64) > 0.002:
-                raise ValueError("draw changed what background drew (a title, a limit, a tick); only add to it")
+        try:
+            pixels = self._render(position, keep=True)
+            for artist in self.figure.findobj():
+                for kind, numbers in _NUMBERS.items():
+                    if isinstance(artist, kind) and not _finite(numbers(artist)):
+                        raise ValueError(f"{artist} holds numbers that are not finite")
+            if self._has_background:
+                self.canvas.draw()
+                difference = np.abs(pixels - np.asarray(self.canvas.buffer_rgba(), dtype=float))
+                # Lines that end under an axis differ by a few pixels; a moved title, tick or limit by many more.
+                if np.mean(difference.max(axis=2) > 64) > 0.002:
+                    raise ValueError("draw changed what background drew (a title, a limit, a tick); only add to it")
+            return pixels.tobytes()
+        finally:
             self._clear()
-        return pixels.tobytes()
 
     def _render(self, values=None, keep=False):
         """The figure's pixels (height, width, 4), a copy; `keep` leaves the moving artists in place."""
@@ -197,8 +200,10 @@ class Explorer:
         return [artist for artist in self._artists() if artist not in self._fixed]
 
     def _clear(self):
-        for artist in self._moving():
-            artist.remove()
+        """Take away what `draw` added; without a background that is everything, and the next redraw does it."""
+        if self._has_background:
+            for artist in self._moving():
+                artist.remove()
 
     def _moved(self, _):
         try:
@@ -231,6 +236,11 @@ _NUMBERS = {
 }
 
 
+def _finite(numbers):
+    # matplotlib masks what is not finite in some artists, so a masked entry counts as such.
+    return np.all(np.isfinite(np.ma.filled(np.ma.asarray(numbers, dtype=float), np.nan)))
+
+
 def _encode(pixels):
     """PNG bytes; the fastest compression, as the picture travels no further than the reader's own browser."""
     stream = io.BytesIO()
@@ -238,13 +248,13 @@ def _encode(pixels):
     return stream.getvalue()
 
 
-def _round_step(description, low, start, high):
+def _round_step(description, low, start, high, smallest):
     exponent = int(np.floor(np.log10((high - low) / MOST_STOPS)))
-    for power in range(exponent, exponent + 3):
+    for power in range(exponent, exponent + 4):
         for mantissa in (1, 2, 5):
             step = mantissa * 10.0**power if power >= 0 else mantissa / 10.0**-power
             counts = np.array([high - low, start - low]) / step
-            if counts[0] <= MOST_STOPS and np.allclose(counts, np.round(counts), atol=1e-9):
+            if step >= smallest and counts[0] <= MOST_STOPS and np.allclose(counts, np.round(counts), atol=1e-9):
                 return step
     raise ValueError(
         f"slider {description!r}: no round step of at most {MOST_STOPS} stops meets {low}, {start} and {high}"

@@ -1,0 +1,106 @@
+"""Data sets as promised, and MNIST refused, explained or fetched where it must be."""
+
+import functools
+import gzip
+import hashlib
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from helpers import data
+
+
+def test_digits_are_scaled_split_and_complete():
+    digits = data.digits()
+    assert digits.train_x.shape == (1437, 64) and digits.test_x.shape == (360, 64)
+    assert digits.train_x.min() == 0 and digits.train_x.max() == 1
+    assert set(digits.train_y) == set(digits.test_y) == set(range(10))
+
+
+def test_diabetes_is_standardised():
+    features, progress = data.diabetes()
+    assert features.shape == (442, 10) and progress.shape == (442,)
+    for column in (*features.T, progress):
+        assert abs(column.mean()) < 1e-12 and abs(column.std() - 1) < 1e-12
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """A tiny set in MNIST's own format, with its own checksums, served by a mirror on this machine."""
+    rng = np.random.default_rng(0)
+    served = tmp_path / "served"
+    served.mkdir()
+    sums = {}
+    for name in data.MNIST_SHA256:
+        count = 7 if name.startswith("train") else 3
+        body = rng.integers(0, 10, count).astype(np.uint8) if "labels" in name else rng.integers(0, 256, (count, 784))
+        raw = bytes(16 if "images" in name else 8) + body.astype(np.uint8).tobytes()
+        sums[name] = hashlib.sha256(raw).hexdigest()
+        (served / f"{name}.gz").write_bytes(gzip.compress(raw))
+    monkeypatch.setattr(data, "MNIST_SHA256", sums)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=served)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # The first mirror is down: nothing listens on port 9 (discard).
+        mirrors = ("http://127.0.0.1:9/", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setattr(data, "MNIST_MIRRORS", mirrors)
+        yield served
+        server.shutdown()
+
+
+def test_missing_files_come_from_the_first_mirror_that_answers(tiny, tmp_path):
+    folder = tmp_path / "mnist"
+    first = data.mnist(folder)
+    assert first.train_x.shape == (7, 784) and first.train_x.dtype == np.uint8
+    assert first.train_y.shape == (7,) and first.test_x.shape == (3, 784) and first.test_y.shape == (3,)
+    for file in tiny.iterdir():
+        file.unlink()  # now the mirror is empty: what follows must come from the folder
+    again = data.mnist(folder)
+    np.testing.assert_array_equal(first.train_x, again.train_x)
+
+
+@pytest.mark.parametrize("damage", [lambda raw: raw[:-9], lambda raw: raw[: len(raw) // 2], lambda raw: b"not gzip"])
+def test_a_damaged_file_is_refused_by_name(tiny, tmp_path, damage):
+    folder = tmp_path / "mnist"
+    data.mnist(folder)
+    path = folder / "train-images-idx3-ubyte.gz"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match="train-images-idx3-ubyte.gz: got a damaged or truncated gzip file"):
+        data.mnist(folder)
+    assert path.exists(), "a reader's file is not deleted"
+
+
+def test_other_bytes_are_refused_by_name(tiny, tmp_path):
+    folder = tmp_path / "mnist"
+    data.mnist(folder)
+    path = folder / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(gzip.compress(bytes(11)))
+    with pytest.raises(ValueError, match="t10k-labels-idx1-ubyte.gz: got 11 bytes with sha256 .*; want"):
+        data.mnist(folder)
+
+
+def test_a_damaged_download_is_thrown_away(tiny, tmp_path):
+    (tiny / "train-labels-idx1-ubyte.gz").write_bytes(b"an error page")
+    folder = tmp_path / "mnist"
+    with pytest.raises(FileNotFoundError, match="train-labels-idx1-ubyte.gz is not in .* and could not be downloaded"):
+        data.mnist(folder)
+    assert not (folder / "train-labels-idx1-ubyte.gz").exists()
+
+
+def test_offline_the_message_says_what_to_put_where(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "MNIST_MIRRORS", ("http://127.0.0.1:9/",))
+    with pytest.raises(FileNotFoundError) as caught:
+        data.mnist(tmp_path / "mnist")
+    for name in data.MNIST_SHA256:
+        assert f"{name}.gz" in str(caught.value)
+    assert str(tmp_path / "mnist") in str(caught.value)
+
+
+@pytest.mark.skipif(not data.MNIST_FOLDER.exists(), reason=f"MNIST is not in {data.MNIST_FOLDER}")
+def test_mnist_itself():
+    mnist = data.mnist()
+    assert mnist.train_x.shape == (60_000, 784) and mnist.test_x.shape == (10_000, 784)
+    assert list(mnist.train_y[:5]) == [5, 0, 4, 1, 9] and list(mnist.test_y[:5]) == [7, 2, 1, 0, 4]
+    assert mnist.train_x.max() == 255

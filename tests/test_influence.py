@@ -1,0 +1,126 @@
+"""Influence against retraining on data that no lecture uses, over several seeds; and bad input."""
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import influence, softmax
+
+N, D, K = 50, 4, 3
+
+
+@pytest.fixture(params=[(seed, ridge) for seed in range(3) for ridge in (0.3, 0.01)], ids=str)
+def fitted(request):
+    seed, ridge = request.param
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(N, D)), rng.integers(K, size=N)
+    test_x, test_y = rng.normal(size=(6, D)), rng.integers(K, size=6)
+    return x, y, test_x, test_y, ridge, softmax.fit(x, y, ridge)
+
+
+def upweighted(x, y, ridge, weights, i, eps):
+    s = np.ones(N)
+    s[i] += N * eps
+    return softmax.fit(x, y, ridge, s, weights)
+
+
+def test_on_params_is_the_derivative_of_the_fit(fitted):
+    x, y, _, _, ridge, weights = fitted
+    for i in (0, 17, N - 1):
+        sides = [upweighted(x, y, ridge, weights, i, eps).ravel() for eps in (1e-5, -1e-5)]
+        expected = (sides[0] - sides[1]) / 2e-5
+        np.testing.assert_allclose(influence.on_params(weights, x, y, ridge, i), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_on_loss_is_the_derivative_of_the_test_loss(fitted):
+    x, y, test_x, test_y, ridge, weights = fitted
+    found = influence.on_loss(weights, x, y, test_x, test_y, ridge)
+    assert found.shape == (6, N)
+    for i in (3, 20):
+        sides = [upweighted(x, y, ridge, weights, i, eps) for eps in (1e-5, -1e-5)]
+        losses = [softmax.loss(side, test_x, test_y, ridge) for side in sides]
+        np.testing.assert_allclose(found[:, i], (losses[0] - losses[1]) / 2e-5, rtol=1e-5, atol=1e-6)
+
+
+def test_of_perturbation_predicts_refits_to_moved_features(fitted):
+    x, y, test_x, test_y, ridge, weights = fitted
+    i, step = 11, 1e-5
+    found = influence.of_perturbation(weights, x, y, test_x[0], test_y[0], ridge, i)
+    np.testing.assert_array_equal(found, influence.of_perturbation(weights, x, y, test_x[:1], test_y[:1], ridge, i))
+    for j in range(D):
+        losses = []
+        for sign in (1, -1):
+            moved = x.copy()
+            moved[i, j] += sign * step
+            refit = softmax.fit(moved, y, ridge, start=weights)
+            losses.append(softmax.loss(refit, test_x[:1], test_y[:1], ridge)[0])
+        np.testing.assert_allclose(found[j] / N, (losses[0] - losses[1]) / (2 * step), rtol=1e-4, atol=1e-8)
+
+
+def test_of_perturbation_agrees_with_autograd(fitted):
+    x, y, test_x, test_y, ridge, weights = fitted
+    theta, i = torch.tensor(weights), 5
+
+    def loss(theta, row, label):
+        misfit = torch.nn.functional.cross_entropy((row @ theta)[None], torch.tensor([label]))
+        return misfit + ridge / 2 * theta.square().sum()
+
+    gradient = torch.func.grad(loss)(theta, torch.tensor(test_x[0]), test_y[0]).flatten()
+    mixed = torch.func.jacrev(torch.func.grad(loss), argnums=1)(theta, torch.tensor(x[i]), y[i]).reshape(D * K, D)
+    hessian = torch.func.hessian(lambda t: sum(loss(t, torch.tensor(r), c) for r, c in zip(x, y, strict=True)) / N)
+    expected = -gradient @ torch.linalg.solve(hessian(theta).reshape(D * K, D * K), mixed)
+    found = influence.of_perturbation(weights, x, y, test_x[0], test_y[0], ridge, i)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_leave_one_out_is_a_cold_fit_without_the_row(fitted):
+    x, y, _, _, ridge, weights = fitted
+    found = influence.leave_one_out(x, y, ridge, weights, [0, 7])
+    assert found.shape == (2, D, K)
+    for left_out, i in zip(found, (0, 7), strict=True):
+        rest_x, rest_y = np.delete(x, i, axis=0), np.delete(y, i)
+        assert np.linalg.norm(softmax.gradients(left_out, rest_x, rest_y, ridge).mean(axis=0)) <= 1e-10
+        np.testing.assert_allclose(left_out, softmax.fit(rest_x, rest_y, ridge), atol=1e-11)
+    assert influence.leave_one_out(x, y, ridge, weights).shape == (N, D, K)
+
+
+def test_leave_one_out_of_the_only_example_of_a_class():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, D)), np.append(np.zeros(19, int), 1)
+    weights = softmax.fit(x, y, 0.1)
+    np.testing.assert_allclose(
+        influence.leave_one_out(x, y, 0.1, weights, [19])[0][:, 1],
+        softmax.fit(x[:19], y[:19], 0.1, start=np.zeros((D, 2)))[:, 1],
+        atol=1e-11,
+    )
+
+
+X, Y, W = np.ones((4, 2)), np.array([0, 1, 2, 1]), np.zeros((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: influence.on_params(W, X, Y, 1, 4), "index: got 4; want a whole number from 0 to 3"),
+        (lambda: influence.on_params(W, X, Y, 1, -1), "index: got -1; want"),
+        (lambda: influence.on_params(W, X, Y, 1, 1.0), "index: got 1.0; want"),
+        (lambda: influence.on_params(W, X, Y, 1, True), "index: got True; want"),
+        (lambda: influence.on_params(W, X, Y, 0, 0), "l2: got 0; want"),
+        (lambda: influence.on_params(W, X, Y + 1, 1, 0), "y: got label 3; want labels from 0 to 2"),
+        (lambda: influence.on_loss(W, X, Y, X[:, :1], Y, 1), r"test_x: got shape \(4, 1\); want \(any, 2,\)"),
+        (lambda: influence.on_loss(W, X, Y, X, Y[:2], 1), r"test_y: got shape \(2,\); want \(4,\)"),
+        (lambda: influence.on_loss(W, X, Y, X, Y + 1, 1), "test_y: got label 3; want labels from 0 to 2"),
+        (lambda: influence.on_loss(W, X, Y, X * np.inf, Y, 1), r"test_x: got inf at index \(0, 0\)"),
+        (lambda: influence.on_loss(W, X * np.nan, Y, X, Y, 1), r"x: got nan at index \(0, 0\)"),
+        (lambda: influence.on_loss(W.T, X, Y, X, Y, 1), r"x: got shape \(4, 2\); want \(any, 3,\)"),
+        (lambda: influence.of_perturbation(W, X, Y, X, Y, 1, 0), "test_x: got 4 examples; want one"),
+        (lambda: influence.of_perturbation(W, X, Y, X[0], 3, 1, 0), "test_y: got label 3; want"),
+        (lambda: influence.of_perturbation(W, X, Y, X[0], 0, 1, 9), "index: got 9; want"),
+        (lambda: influence.leave_one_out(X, Y, 1, W, [0, 4]), "indices: got 4; want a whole number from 0 to 3"),
+        (lambda: influence.leave_one_out(X, Y, 1, W[:1], [0]), r"weights: got shape \(1, 3\); want \(2, any,\)"),
+        (lambda: influence.leave_one_out(X, Y, -1, W, [0]), "l2: got -1; want"),
+    ],
+)
+def test_bad_input_is_named(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()

@@ -1,0 +1,225 @@
+"""Sliders: what a reader sees and moves, that `sweep` finds each kind of bad picture, and that no lecture has one."""
+
+import base64
+import io
+import warnings
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import sliders
+from helpers.sliders import choice, explore, slider
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+TIME = np.linspace(0, 6, 50)
+
+
+def background(figure):
+    figure.subplots().set(xlim=(0, 6), ylim=(-2, 2), xlabel="time")
+
+
+def draw(figure, frequency, size):
+    """A wave: frequency packs
+    periods, size stretches them."""
+    figure.axes[0].plot(TIME, size * np.sin(frequency * TIME))
+
+
+def wave():
+    return explore(
+        draw,
+        background,
+        frequency=slider("frequency", 1, 5, value=2),
+        size=slider("size (metres)", 0.1, 2.0, value=1.0),
+    )
+
+
+def test_a_slider_has_round_steps_and_words():
+    whole = slider("angle between v and u (degrees)", 0, 180, value=60)
+    assert (whole.min, whole.max, whole.step, whole.value) == (0, 180, 2, 60)
+    assert isinstance(whole.value, int) and whole.style.description_width == "initial"
+    assert int(whole.layout.width.removesuffix("px")) >= 400
+    assert slider("x", 1, 5, value=2).step == 1
+    assert slider("x", 0, 180, value=45).step == 5, "the step must meet the starting value"
+    part = slider("x", -1.0, 4.0, value=2.5)
+    assert part.step == 0.05 and part.readout_format == ".2f"
+    scale = slider("step", 1e-12, 1.0, value=1e-3, log=True)
+    assert (scale.min, scale.max) == (-12, 0) and round((scale.max - scale.min) / scale.step) <= 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("x", 0, 1, 2), "slider 'x': got minimum 0, value 2, maximum 1; want minimum <= value"),
+        (("x", 1, 0, 0.5), "want minimum <= value <= maximum, and minimum < maximum"),
+        (("x", 0, 1, 0.5, True), "want 0 < minimum"),
+        (("x", 0.0, 1.0, np.pi / 10), "no round step of at most 100 stops"),
+        (("x", float("nan"), 1.0, 0.5), "got minimum nan"),
+    ],
+)
+def test_a_slider_that_cannot_be_is_refused(arguments, text):
+    with pytest.raises(ValueError, match=text):
+        slider(*arguments)
+
+
+def test_the_picture_follows_and_reset_returns():
+    explorer = wave()
+    first, widget = explorer.image.value, explorer.image
+    explorer.controls["frequency"].value = 4
+    assert explorer.image.value != first and explorer.image is widget
+    explorer.view.children[2].click()
+    assert explorer.values == {"frequency": 2, "size": 1.0} and explorer.image.value == first
+
+
+def test_the_picture_over_a_background_is_the_one_drawn_whole():
+    explorer = wave()
+    explorer.controls["frequency"].value = 5
+    fast = np.asarray(Image.open(io.BytesIO(explorer.image.value)), dtype=float)
+
+    def whole(figure, frequency, size):
+        "The same without a background."
+        background(figure)
+        draw(figure, frequency, size)
+
+    other = explore(whole, frequency=slider("f", 1, 5, value=5), size=slider("s", 0.1, 2.0, value=1.0))
+    slow = np.asarray(Image.open(io.BytesIO(other.image.value)), dtype=float)
+    assert fast.shape == slow.shape and np.mean(np.abs(fast - slow).max(axis=2) > 64) < 0.002
+
+
+def test_without_a_kernel_a_reader_has_the_picture_and_the_words():
+    bundle = wave()._repr_mimebundle_()
+    assert bundle["text/plain"] == (
+        "[interactive figure] A wave: frequency packs periods, size stretches them. "
+        "(frequency = 2, size (metres) = 1.00)"
+    )
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_the_caption_stands_under_the_picture_with_its_symbols_escaped():
+    def draw(figure, x):
+        "Where 1 < 2 & so on."
+        figure.subplots().plot([0, x])
+
+    message = explore(draw, x=slider("x", 0, 1, value=0.5)).view.children[-1]
+    assert "Where 1 &lt; 2 &amp; so on." in message.value
+
+
+def test_an_exception_is_told_under_the_picture_and_forgotten_after():
+    def draw(figure, x):
+        "One over x."
+        figure.subplots().set_title(f"{1 / x}")
+
+    explorer = explore(draw, x=slider("x", -2, 2, value=1))
+    with pytest.raises(ZeroDivisionError):
+        explorer.controls["x"].value = 0
+    assert "This picture could not be drawn: ZeroDivisionError" in explorer.message.value
+    explorer.reset()
+    assert "One over x." in explorer.message.value
+
+
+def test_what_explore_needs():
+    with pytest.raises(ValueError, match="draw: got a function without a docstring"):
+        explore(lambda figure, x: None, x=slider("x", 0, 1, value=0.5))
+    with pytest.raises(ValueError, match="controls: got none"):
+        explore(draw, background)
+
+
+def test_sweep_visits_ends_defaults_and_random_places():
+    seen = []
+
+    def draw(figure, x, kind):
+        "Points."
+        seen.append((x, kind))
+        figure.axes[0].plot([x], [{"low": -1, "high": 1}[kind]], "o")
+
+    explorer = explore(draw, background, x=slider("x", 0, 5, value=2), kind=choice("kind", ["low", "high"]))
+    assert explorer.sweep() == 1 + 2 * 2 + 8
+    assert {(0, "low"), (5, "low"), (2, "low"), (2, "high")} <= set(seen)
+    assert seen[1] == seen[-1] == (2, "low")
+
+
+def faulty_exception(axes, x):
+    axes.plot([0, x], [0, 1 / (x - 4)])
+
+
+def faulty_warning(axes, x):
+    warnings.warn("careful", stacklevel=1)
+
+
+def faulty_nan(axes, x):
+    axes.plot([0, 1], [0, np.nan if x == 4 else x])
+
+
+def faulty_image(axes, x):
+    axes.imshow([[0.0, x], [np.inf if x == 4 else 1.0, 0]], aspect="auto")
+
+
+def faulty_constant(axes, x):
+    axes.plot([0, 1], [0, 1])
+
+
+def faulty_memory(axes, x):
+    axes.memory = getattr(axes, "memory", 0) + 1
+    axes.plot([0, 1], [0, x + axes.memory / 10])
+
+
+def faulty_title(axes, x):
+    axes.set_title(f"a title that a fixed background never shows: x = {x}")
+    axes.plot([0, 1], [0, x])
+
+
+def faulty_limits(axes, x):
+    axes.set_xlim(0, 1 + x)
+    axes.plot([0, 1], [0, x])
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (faulty_exception, "ZeroDivisionError"),
+        (faulty_warning, "UserWarning: careful"),
+        (faulty_nan, "not finite"),
+        (faulty_image, "not finite"),
+        (faulty_constant, "x changes nothing"),
+        (faulty_memory, "depends on what was shown before"),
+        (faulty_title, "draw changed what background drew"),
+        (faulty_limits, "draw changed what background drew"),
+    ],
+)
+def test_sweep_finds(fault, text):
+    def draw(figure, x):
+        "Faulty."
+        with warnings.catch_warnings():
+            if not _sweeping:
+                warnings.simplefilter("ignore")
+            fault(figure.axes[0], x)
+
+    _sweeping = []
+    explorer = explore(draw, background, x=slider("x", 0, 4, value=1))
+    _sweeping.append(True)
+    with pytest.raises(AssertionError, match=text):
+        explorer.sweep()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_slider_of_the_lectures_survives_the_sweep(path, monkeypatch):
+    explorers = []
+
+    def recording(*args, **controls):
+        explorers.append(explore(*args, **controls))
+        return explorers[-1]
+
+    monkeypatch.setattr(sliders, "explore", recording)
+    monkeypatch.setattr(plt, "show", lambda: plt.close("all"))
+    monkeypatch.chdir(path.parent)
+    namespace = {"__name__": "__main__"}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, f"{path.name}, {cell.id}", "exec"), namespace)
+    assert explorers, "a lecture without a slider"
+    for explorer in explorers:
+        explorer.sweep()
