@@ -1,0 +1,84 @@
+"""From a key press on a slider to the new picture in the browser: every slider of a lecture, beside `interact`.
+
+Run by `make bench`. The two are measured in one JupyterLab, one after the other. The
+`interact` notebook draws the same picture as the first slider with the usual recipe, a new pyplot figure on each call.
+"""
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from lab import NOTEBOOKS, lab_page, open_notebook, run_all
+
+LECTURE = "2_1_influence_formulas.ipynb"
+KEYS = 60
+INTERACT = """
+import ipywidgets
+
+def picture(position, height):
+    figure = plt.figure()
+    background(figure)
+    draw(figure, position, height)
+    plt.show()
+
+ipywidgets.interact(picture, position=slider("position", -1.0, 4.0, 2.5), height=slider("height", -1.5, 1.5, -1.0))
+"""
+# The time of a key press, and of the next picture that the browser has loaded after it.
+LISTEN = """() => {
+    window.waits = []; window.pressed = null
+    document.addEventListener('keydown', () => { window.pressed = performance.now() }, true)
+    document.addEventListener('load', event => {
+        if (event.target.tagName === 'IMG' && window.pressed !== null) {
+            window.waits.push(performance.now() - window.pressed); window.pressed = null
+        }
+    }, true)
+}"""
+
+
+def interact_notebook():
+    """The lecture up to its first slider, which `interact` then moves."""
+    lecture = nbformat.read(NOTEBOOKS / LECTURE, as_version=4)
+    code = [cell for cell in lecture.cells if cell.cell_type == "code"]
+    first = next(number for number, cell in enumerate(code) if "explore(" in cell.source)
+    shown = code[first].source[: code[first].source.index("explore(")]
+    sources = [cell.source for cell in code[:first]] + [shown, INTERACT]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    return nbformat.v4.new_notebook(cells=cells, metadata=lecture.metadata)
+
+
+def waits(page, handle):
+    """Milliseconds from key press to picture, for KEYS presses that go back and forth."""
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    page.evaluate("() => { window.waits = [] }")
+    for number in range(KEYS):
+        low = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemin")
+        page.keyboard.press("ArrowRight" if low or number % 4 < 2 else "ArrowLeft")
+        page.wait_for_function(f"() => window.waits.length > {number}")
+        page.wait_for_timeout(120)  # let the notebook settle, so that no late picture counts for the next press
+    return page.evaluate("() => window.waits")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder, lab_page(folder, LECTURE) as (page, address):
+        nbformat.write(interact_notebook(), Path(folder) / "notebooks" / "interact.ipynb")
+        found = {}
+        for name in ("interact.ipynb", LECTURE):
+            open_notebook(page, address, name)
+            run_all(page)
+            page.evaluate(LISTEN)
+            for number, handle in enumerate(page.locator(".jp-Notebook .noUi-handle").all(), start=1):
+                found[f"{name.removesuffix('.ipynb')}, slider {number}"] = waits(page, handle)
+    base = found["interact, slider 1"]
+    print(f"{'key press to picture':45s} {'median ms':>10s} {'p95 ms':>8s} {'interact takes':>15s}")
+    for name, times in found.items():
+        median, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
+        print(f"{name:45s} {median:10.0f} {p95:8.0f} {statistics.median(base) / median:13.1f} x")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What a reader does: open a lecture in JupyterLab, see its pictures, run it, move its sliders with the keyboard."""
+
+import os
+
+import nbformat
+import pytest
+from lab import NOTEBOOKS, browser_path, lab_page, open_notebook, run_all
+from playwright.sync_api import expect
+
+LECTURES = ("0_start_here.ipynb", "2_1_influence_formulas.ipynb")
+
+if browser_path() is None:
+    if os.environ.get("REQUIRE_BROWSER"):
+        pytest.fail("REQUIRE_BROWSER is set and there is no Chromium on this machine", pytrace=False)
+    pytest.skip("no Chromium on this machine; install Debian's package chromium for it", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with lab_page(tmp_path_factory.mktemp("lab"), *LECTURES) as (page, address):
+        yield page, address
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_a_reader_opens_runs_and_moves_every_slider(lab, name):
+    page, address = lab
+    open_notebook(page, address, name)
+    stored = page.locator(".jp-RenderedImage img")
+    expect(stored, "the committed pictures show before anything has run").to_have_count(stored_pictures(name))
+    for image in stored.all():
+        image.scroll_into_view_if_needed()
+        assert image.evaluate("image => image.complete && image.naturalWidth") > 300
+
+    run_all(page)
+    explorers = page.locator(".widget-vbox:has(img)")
+    assert explorers.count() >= 2
+    for explorer in explorers.all():
+        check_explorer(page, explorer)
+
+
+def stored_pictures(name):
+    cells = nbformat.read(NOTEBOOKS / name, as_version=4).cells
+    return sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
+
+
+def check_explorer(page, explorer):
+    image, readouts = explorer.locator("img"), explorer.locator(".widget-readout")
+    image.evaluate("image => { image.dataset.marked = 'the same node' }")
+    for number, handle in enumerate(explorer.locator(".noUi-handle").all()):
+        before, shown = image.get_attribute("src"), readouts.nth(number).inner_text()
+        handle.focus()
+        key = (
+            "ArrowLeft"
+            if handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+            else "ArrowRight"
+        )
+        page.keyboard.press(key)
+        expect_change(page, image, before)
+        assert readouts.nth(number).inner_text() != shown
+    before = image.get_attribute("src")
+    explorer.get_by_role("button", name="Reset").click()
+    expect_change(page, image, before)
+    assert image.count() == 1 and image.get_attribute("data-marked") == "the same node", "the <img> was replaced"
+    assert explorer.locator("p").inner_text(), "the caption"
+
+
+def expect_change(page, image, before):
+    page.wait_for_function("([image, before]) => image.src !== before", arg=[image.element_handle(), before])
