@@ -21,8 +21,12 @@ def problems(notebook_folder):
     if sys.version_info < OLDEST_PYTHON:
         wanted = ".".join(map(str, OLDEST_PYTHON))
         found.append(f"Python is {sys.version.split()[0]}; want {wanted} or newer: make .venv with a newer python3")
-    if Path(notebook_folder).resolve().parent != ROOT:
-        found.append(f"helpers come from {ROOT}, another copy of the project than {notebook_folder}: {INSTALL}")
+    here = Path(notebook_folder).resolve().parent
+    if here != ROOT:
+        found.append(
+            f"helpers come from another copy of the project, {ROOT}; use its notebooks, or install this one: "
+            f'run "{sys.executable} -m pip install -r requirements.txt" in {here}'
+        )
     found += [problem for line in _requirements() if (problem := _requirement_problem(line))]
     # The widget's browser half comes as a package of its own, which an old environment may lack.
     if _version("jupyterlab_widgets") is None:

@@ -64,7 +64,8 @@ def slider(description, minimum, maximum, value, log=False):
     low, start, high = np.log10([minimum, value, maximum]) if log else (minimum, value, maximum)
     whole = not log and all(isinstance(number, int) for number in (minimum, maximum, value))
     step = _round_step(description, low, start, high, smallest=1 if whole else 0)
-    look = {"description": description, "style": {"description_width": "initial"}, "layout": {"width": "620px"}}
+    layout = {"width": "100%", "min_width": "400px", "max_width": "620px"}
+    look = {"description": description, "style": {"description_width": "initial"}, "layout": layout}
     if log:
         return ipywidgets.FloatLogSlider(value, min=low, max=high, step=step, readout_format=".2g", **look)
     if whole:

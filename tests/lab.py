@@ -72,7 +72,10 @@ def open_notebook(page, address, name):
     workspace = name.removesuffix(".ipynb")  # of its own, so that no tab of another lecture is restored
     page.goto(f"{address}/lab/workspaces/{workspace}/tree/notebooks/{name}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    # Cells that run before the kernel answers are cleared without having run.
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+    )
 
 
 def run_all(page):

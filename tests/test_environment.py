@@ -55,4 +55,5 @@ def test_an_old_python(monkeypatch):
 
 def test_helpers_of_another_copy(tmp_path):
     (problem,) = environment.problems(tmp_path / "notebooks")
-    assert f"helpers come from {environment.ROOT}, another copy of the project" in problem
+    assert f"helpers come from another copy of the project, {environment.ROOT}" in problem
+    assert problem.endswith(f"in {tmp_path}")
