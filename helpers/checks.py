@@ -85,7 +85,7 @@ def check_mean(tag, claim, samples, expected, z=4):
         _need(tag, not passes(factor * mean), f"the {name} value would pass too (z {z:g} is too wide)")
     if not passes(expected):
         _fail(tag, claim, f"off by {np.max(np.abs(mean - expected) / error):.1f} standard errors, allowed are {z:g}")
-    _passed(tag, claim, f"within {z:g} standard errors of {100 * np.max(error) / size:.1g} %")
+    _passed(tag, claim, f"within {z:g} standard errors, each {100 * np.max(error) / size:.1g} %")
 
 
 def check_bound(tag, claim, smaller, larger):

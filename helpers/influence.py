@@ -13,14 +13,14 @@ from helpers import arguments, softmax
 
 
 def on_params(weights, x, y, l2, index):
-    """d θ / d eps = -H⁻¹ ∇L(z_index), (d*K,). Derived in 2_1, eq. 2.1.5."""
+    """d θ / d eps = -H⁻¹ ∇L(z_index), (d*K,). Derived in 2_1, eq. 2.1.6."""
     index = arguments.index("index", index, len(x))
     gradient = softmax.gradients(weights, x, y, l2)[index]
     return -_solve(weights, x, l2, gradient)
 
 
 def on_loss(weights, x, y, test_x, test_y, l2):
-    """d L(z_test) / d eps = -∇L(z_test)ᵀ H⁻¹ ∇L(z), (n_test, n). Derived in 2_1, eq. 2.1.14.
+    """d L(z_test) / d eps = -∇L(z_test)ᵀ H⁻¹ ∇L(z), (n_test, n). Derived in 2_1, eq. 2.1.15.
 
     Positive is harmful: more weight on that training example would raise the test loss, and removing it lowers it.
     """

@@ -6,7 +6,7 @@ no bias (append a constant feature for one). Each example's loss carries its sha
     L(z, θ) = -log softmax(x θ)[y] + l2/2 ‖θ‖²,
 
 so that removing an example removes its share too. Gradients and Hessians use the order of `weights.ravel()`.
-Derived in 2_1, eqs. 2.1.6 and 2.1.7.
+Derived in 2_1, eqs. 2.1.7 and 2.1.8.
 """
 
 import numpy as np

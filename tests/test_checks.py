@@ -103,7 +103,7 @@ def test_order_refuses_when_it_could_not_fail(steps, errors, tol, reason):
 def test_mean(capsys):
     samples = np.random.default_rng(1).normal([1.0, -0.1], 1.0, size=(40_000, 2))
     check_mean("9.9.4", "means", samples, [1.0, -0.1])
-    assert capsys.readouterr().out == "✓ (9.9.4) means: within 4 standard errors of 0.5 %\n"
+    assert capsys.readouterr().out == "✓ (9.9.4) means: within 4 standard errors, each 0.5 %\n"
     for wrong in ([-1.0, -0.1], [2.0, -0.1], [1.0, 0.1], [1.05, -0.1], [np.nan, -0.1]):
         with pytest.raises(AssertionError, match="✗"):
             check_mean("9.9.4", "means", samples, wrong)
