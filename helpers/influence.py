@@ -11,6 +11,8 @@ from scipy.special import softmax as softmax_function
 
 from helpers import arguments, softmax
 
+BATCH = 64  # problems that leave_one_out solves together; their logits are (n, K, BATCH) numbers
+
 
 def on_params(weights, x, y, l2, index):
     """d θ / d eps = -H⁻¹ ∇L(z_index), (d*K,). Derived in 2_1, eq. 2.1.6."""
@@ -53,17 +55,102 @@ def leave_one_out(x, y, l2, weights, indices=None):
 
     weights   the fit on all examples, where each retraining starts
     indices   the examples to leave out, one at a time; all by default
+
+    Batches of problems are solved together, each by Newton steps with its own Hessian at `weights`, kept fixed, down to
+    a gradient norm of 1e-12. A problem whose gradient does not shrink fast is handed to `softmax.fit`.
+    Explained in 2_2, eq. 2.2.1.
     """
+    x, y, weights, indices = _leave_one_out_problem(x, y, weights, indices)
+    retrained = np.empty((len(indices), weights.size))
+    for left_out, place, solve, gradient in _batches(x, y, l2, weights, indices):
+        parameters = np.tile(weights.ravel(), (len(left_out), 1))
+        active, norms = np.arange(len(left_out)), np.full(len(left_out), np.inf)
+        while len(active):
+            parameters[active] -= solve(gradient, active)
+            gradient = _gradients_without(parameters[active], weights, x, y, l2, left_out[active])
+            previous, norms = norms, np.linalg.norm(gradient, axis=1)
+            shrinking = norms < 0.5 * previous
+            for k in active[(norms > 1e-12) & ~shrinking]:
+                rest = np.delete(x, left_out[k], axis=0), np.delete(y, left_out[k])
+                parameters[k] = softmax.fit(*rest, l2, start=weights).ravel()
+            going = (norms > 1e-12) & shrinking
+            active, norms, gradient = active[going], norms[going], gradient[going]
+        retrained[place] = parameters
+    return retrained.reshape(len(indices), *weights.shape)
+
+
+def newton_step(x, y, l2, weights, indices=None):
+    """Weights after one Newton step from `weights` towards each leave-one-out fit, (len(indices), d, K).
+
+    Far closer to `leave_one_out` than influence is, for little more work. Derived in 2_2, eq. 2.2.3.
+    """
+    x, y, weights, indices = _leave_one_out_problem(x, y, weights, indices)
+    stepped = np.empty((len(indices), weights.size))
+    for left_out, place, solve, gradient in _batches(x, y, l2, weights, indices):
+        stepped[place] = weights.ravel() - solve(gradient, np.arange(len(left_out)))
+    return stepped.reshape(len(indices), *weights.shape)
+
+
+def _leave_one_out_problem(x, y, weights, indices):
     x = arguments.array("x", x, (None, None))
     weights = arguments.array("weights", weights, (x.shape[1], None))
+    y = arguments.labels("y", y, len(x), weights.shape[1])
     n = len(x)
-    indices = range(n) if indices is None else [arguments.index("indices", i, n) for i in indices]
-    retrained = []
-    for i in indices:
-        sample_weight = np.ones(n)
-        sample_weight[i] = 0
-        retrained.append(softmax.fit(x, y, l2, sample_weight, start=weights))
-    return np.array(retrained)
+    if n < 2:
+        raise ValueError("x: got 1 example; want at least 2, so that something is left")
+    if indices is None:
+        return x, y, weights, np.arange(n)
+    return x, y, weights, np.array([arguments.index("indices", i, n) for i in indices], dtype=int)
+
+
+def _batches(x, y, l2, weights, indices):
+    """For each batch of problems: the examples left out, their place in `indices`, the solver, and the gradients."""
+    inverse = np.linalg.inv(softmax.hessian(weights, x, l2))
+    gradients = softmax.gradients(weights, x, y, l2)
+    for first in range(0, len(indices), BATCH):
+        place = slice(first, first + BATCH)
+        left_out = indices[place]
+        gradient = gradients.mean(axis=0) - gradients[left_out] / len(x)
+        yield left_out, place, _solver_without(weights, x, inverse, left_out), gradient
+
+
+def _solver_without(weights, x, inverse, left_out):
+    """solve(right, which): each row of `right` times the inverse Hessian without that problem's example.
+
+    The example's own share of the Hessian is the product of a (d*K, K) factor U with its transpose, over n, so the
+    inverse changes by a matrix of rank K (Woodbury). Its ridge share, 1/n of the ridge, stays: that slows nothing down.
+    """
+    n, (d, classes) = len(x), weights.shape
+    rows = x[left_out]
+    p = softmax_function(rows @ weights, axis=1)[:, :, None]
+    root = np.sqrt(p) * np.eye(classes) - p * np.sqrt(p).transpose(0, 2, 1)  # root rootᵀ = diag(p) - p pᵀ
+    by_rows = inverse.reshape(-1, d, classes).transpose(1, 0, 2).reshape(d, -1)
+    solved = (rows @ by_rows).reshape(len(rows), d * classes, classes) @ root  # H⁻¹ U
+    inner = np.einsum("bd,bdkl->bkl", rows, solved.reshape(len(rows), d, classes, classes))  # (x ⊗ I)ᵀ H⁻¹ U
+    correction = solved @ np.linalg.inv(n * np.eye(classes) - root.transpose(0, 2, 1) @ inner)
+
+    def solve(right, which):
+        along = right[:, None, :] @ solved[which]
+        return right @ inverse + (along @ correction[which].transpose(0, 2, 1))[:, 0]
+
+    return solve
+
+
+def _gradients_without(parameters, weights, x, y, l2, left_out):
+    """Gradient of (1/n) sum over j != left_out[b] of L(z_j) at parameters[b], for each b, (b, d*K)."""
+    n, (d, classes), count = len(x), weights.shape, len(parameters)
+    # Problems lie on the last axis, where memory is contiguous; classes on the middle one.
+    columns = parameters.reshape(count, d, classes).transpose(1, 2, 0).reshape(d, -1)
+    residuals = (x @ columns).reshape(n, classes, count)
+    # Any shift of the logits is right; that at `weights` is at hand, and nearly the largest logit.
+    residuals -= (x @ weights).max(axis=1)[:, None, None]
+    with np.errstate(over="ignore", invalid="ignore"):  # a problem that runs away is noticed by its gradient
+        np.exp(residuals, out=residuals)
+        residuals /= residuals.sum(axis=1)[:, None]
+    residuals[np.arange(n), y] -= 1
+    residuals[left_out, :, np.arange(count)] = 0
+    gradient = (x.T @ residuals.reshape(n, -1)).reshape(d, classes, count)
+    return gradient.transpose(2, 0, 1).reshape(count, -1) / n + l2 * (n - 1) / n * parameters
 
 
 def _gradients_at_tests(weights, test_x, test_y, l2):
