@@ -84,6 +84,27 @@ def test_leave_one_out_is_a_cold_fit_without_the_row(fitted):
     assert influence.leave_one_out(x, y, ridge, weights).shape == (N, D, K)
 
 
+@pytest.mark.parametrize("ridge", [1e-1, 1e-3, 1e-5])
+def test_leave_one_out_where_the_fixed_hessian_is_poor(ridge):
+    """Few examples and a weak ridge: single examples matter much, and some problems need the careful fit."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 3)), rng.integers(3, size=12)
+    weights = softmax.fit(x, y, ridge)
+    for i, left_out in enumerate(influence.leave_one_out(x, y, ridge, weights)):
+        rest_x, rest_y = np.delete(x, i, axis=0), np.delete(y, i)
+        assert np.linalg.norm(softmax.gradients(left_out, rest_x, rest_y, ridge).mean(axis=0)) <= 1e-10
+
+
+def test_newton_step_solves_its_own_system(fitted):
+    x, y, _, _, ridge, weights = fitted
+    hessian = softmax.hessian(weights, x, ridge)
+    for i, stepped in zip((4, 30), influence.newton_step(x, y, ridge, weights, [4, 30]), strict=True):
+        own = softmax.hessian(weights, x[[i]], ridge) - ridge * np.eye(D * K)
+        gradient = softmax.gradients(weights, x, y, ridge)[i]
+        expected = np.linalg.solve(hessian - own / N, gradient / N)
+        np.testing.assert_allclose((stepped - weights).ravel(), expected, rtol=1e-8, atol=1e-12)
+
+
 def test_leave_one_out_of_the_only_example_of_a_class():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(20, D)), np.append(np.zeros(19, int), 1)
@@ -119,6 +140,9 @@ X, Y, W = np.ones((4, 2)), np.array([0, 1, 2, 1]), np.zeros((2, 3))
         (lambda: influence.leave_one_out(X, Y, 1, W, [0, 4]), "indices: got 4; want a whole number from 0 to 3"),
         (lambda: influence.leave_one_out(X, Y, 1, W[:1], [0]), r"weights: got shape \(1, 3\); want \(2, any,\)"),
         (lambda: influence.leave_one_out(X, Y, -1, W, [0]), "l2: got -1; want"),
+        (lambda: influence.leave_one_out(X[:1], Y[:1], 1, W, [0]), "x: got 1 example; want at least 2"),
+        (lambda: influence.newton_step(X, Y, 1, W, [-1]), "indices: got -1; want a whole number from 0 to 3"),
+        (lambda: influence.newton_step(X, Y, 1, W * np.nan), r"weights: got nan at index \(0, 0\)"),
     ],
 )
 def test_bad_input_is_named(call, text):
