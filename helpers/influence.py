@@ -82,7 +82,7 @@ def leave_one_out(x, y, l2, weights, indices=None):
 def newton_step(x, y, l2, weights, indices=None):
     """Weights after one Newton step from `weights` towards each leave-one-out fit, (len(indices), d, K).
 
-    Far closer to `leave_one_out` than influence is, for little more work. Derived in 2_2, eq. 2.2.3.
+    Far closer to `leave_one_out` than influence is, for little more work. Derived in 2_2, eq. 2.2.5.
     """
     x, y, weights, indices = _leave_one_out_problem(x, y, weights, indices)
     stepped = np.empty((len(indices), weights.size))
