@@ -8,12 +8,18 @@ import numbers
 
 import numpy as np
 
+LARGEST_NUMBER = 1e100  # products of two stay far from overflow
+LARGEST_LABEL = 99_999
+
 
 def array(name, value, shape):
     """Return `value` as a finite float64 array of the given shape; None in `shape` leaves that length free."""
     try:
-        result = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        given = np.asarray(value)
+        if given.dtype.kind not in "biufO" or np.ma.isMaskedArray(value):
+            raise TypeError(f"its type is {given.dtype}{', masked' if np.ma.isMaskedArray(value) else ''}")
+        result = given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise ValueError(f"{name}: got {type(value).__name__} that is not an array of real numbers ({error})") from None
     fits = result.ndim == len(shape) and all(w is None or w == g for w, g in zip(shape, result.shape, strict=True))
     if not fits or 0 in result.shape:
@@ -22,6 +28,8 @@ def array(name, value, shape):
     if not np.all(np.isfinite(result)):
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
         raise ValueError(f"{name}: got {result[place]} at index {place}; want finite numbers only")
+    if np.max(np.abs(result)) > LARGEST_NUMBER:
+        raise ValueError(f"{name}: got {np.max(np.abs(result)):g}; want numbers of size {LARGEST_NUMBER:g} or less")
     return result
 
 
@@ -30,17 +38,17 @@ def labels(name, value, length, classes=None):
     found = array(name, value, (length,))
     if np.any(found != np.round(found)):
         raise ValueError(f"{name}: got {found[found != np.round(found)][0]}; want whole-number labels")
-    limit = np.inf if classes is None else classes
-    if found.min() < 0 or found.max() >= limit:
-        bad = found[(found < 0) | (found >= limit)][0]
-        wanted = "0 or more" if classes is None else f"0 to {classes - 1}"
-        raise ValueError(f"{name}: got label {int(bad)}; want labels from {wanted}")
+    largest = LARGEST_LABEL if classes is None else classes - 1
+    if found.min() < 0 or found.max() > largest:
+        bad = found[(found < 0) | (found > largest)][0]
+        raise ValueError(f"{name}: got label {bad:g}; want labels from 0 to {largest}")
     return found.astype(np.int64)
 
 
 def positive(name, value):
     """Return `value` as a float that is finite and larger than zero."""
-    if not isinstance(value, numbers.Real) or not np.isfinite(value) or value <= 0:
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0 < value <= LARGEST_NUMBER:
         raise ValueError(f"{name}: got {value!r}; want a finite number larger than 0")
     return float(value)
 
@@ -51,3 +59,12 @@ def index(name, value, length):
     if not whole or not 0 <= value < length:
         raise ValueError(f"{name}: got {value!r}; want a whole number from 0 to {length - 1}")
     return int(value)
+
+
+def indices(name, value, length):
+    """Return a sequence of indices, each in 0 .. length - 1, as an integer array; None stands for all of them."""
+    if value is None:
+        return np.arange(length)
+    if np.ndim(value) != 1:
+        raise ValueError(f"{name}: got {value!r}; want a sequence of whole numbers")
+    return np.array([index(name, i, length) for i in value], dtype=int)

@@ -55,6 +55,8 @@ def mnist(folder=MNIST_FOLDER):
     Reads the four files in `folder`; one that is missing is downloaded there first. Raises ValueError for a damaged
     file, and FileNotFoundError with what to do when one is missing and cannot be downloaded.
     """
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise ValueError(f"folder: got the file {folder}; want a folder")
     parts = {name: _mnist_bytes(Path(folder), name) for name in MNIST_SHA256}
     images = {
         name: np.frombuffer(raw, np.uint8, offset=16).reshape(-1, 784)
@@ -75,6 +77,7 @@ def _mnist_bytes(folder, name):
     if path.exists():
         return _verified(path, name)
     problems = []
+    pooch.get_logger().setLevel("WARNING")  # it would advise a reader to note a checksum, which is checked below
     for mirror in MNIST_MIRRORS:
         try:
             # No hash is known for the compressed file, so what arrived is verified here, and thrown away if damaged.

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 10)
 INSTALL = f'run "{sys.executable} -m pip install -r requirements.txt" in {ROOT}'
 
@@ -46,7 +46,7 @@ def report(notebook_folder):
 def _requirements():
     """The lines of requirements.txt without comments; the last one, -e ., is what makes `helpers` importable."""
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    return [line.split("#")[0].strip() for line in lines if not line.startswith("-e")]
+    return [line.split("#")[0].strip() for line in lines if line.strip() and not line.startswith("-e")]
 
 
 def _requirement_problem(line):
@@ -54,8 +54,10 @@ def _requirement_problem(line):
     found = _version(name)
     if found is None:
         return f"{name} is missing: {INSTALL}"
-    from packaging.requirements import Requirement  # comes with several of the packages; not needed before
-
+    try:
+        from packaging.requirements import Requirement  # comes with several of the packages
+    except ModuleNotFoundError:
+        return f"packaging is missing: {INSTALL}"
     if not Requirement(line).specifier.contains(found, prereleases=True):
         return f"{name} is {found}; want {line.removeprefix(name)}: {INSTALL}"
     return None

@@ -16,9 +16,8 @@ BATCH = 64  # problems that leave_one_out solves together; their logits are (n, 
 
 def on_params(weights, x, y, l2, index):
     """d θ / d eps = -H⁻¹ ∇L(z_index), (d*K,). Derived in 2_1, eq. 2.1.6."""
-    index = arguments.index("index", index, len(x))
-    gradient = softmax.gradients(weights, x, y, l2)[index]
-    return -_solve(weights, x, l2, gradient)
+    gradients = softmax.gradients(weights, x, y, l2)
+    return -_solve(weights, x, l2, gradients[arguments.index("index", index, len(gradients))])
 
 
 def on_loss(weights, x, y, test_x, test_y, l2):
@@ -26,6 +25,7 @@ def on_loss(weights, x, y, test_x, test_y, l2):
 
     Positive is harmful: more weight on that training example would raise the test loss, and removing it lowers it.
     """
+    x, y, weights = _problem(x, y, weights)
     solved = _solve(weights, x, l2, _gradients_at_tests(weights, test_x, test_y, l2).T)
     return -solved.T @ softmax.gradients(weights, x, y, l2).T
 
@@ -33,16 +33,18 @@ def on_loss(weights, x, y, test_x, test_y, l2):
 def of_perturbation(weights, x, y, test_x, test_y, l2, index):
     """-∇L(z_test)ᵀ H⁻¹ ∇_x ∇_θ L(z_index), (d,): one number for each feature of training example `index`.
 
-    test_x (d,) or (1, d), test_y a label or (1,). Moving the features by a small delta moves the test loss by about
-    1/n times the product of this row with delta. Derived in 2_5_perturbing_an_input.
+    test_x (d,) with test_y a label, or (1, d) with (1,). Moving the features by a small delta moves the test loss by
+    about 1/n times the product of this row with delta. Koh & Liang 2017, section 2.2.
     """
+    x, y, weights = _problem(x, y, weights)
     index = arguments.index("index", index, len(x))
-    test_x, test_y = np.atleast_2d(test_x), np.atleast_1d(test_y)
-    if len(test_x) != 1:
-        raise ValueError(f"test_x: got {len(test_x)} examples; want one")
-    gradient = _gradients_at_tests(weights, test_x, test_y, l2)[0]
-    solved = _solve(weights, x, l2, gradient).reshape(np.shape(weights))
-    row, weights = np.asarray(x, dtype=float)[index], np.asarray(weights, dtype=float)
+    if np.ndim(test_y) == 0:
+        test_x, test_y = [test_x], [test_y]
+    gradient = _gradients_at_tests(weights, test_x, test_y, l2)
+    if len(gradient) != 1:
+        raise ValueError(f"test_x: got {len(gradient)} examples; want one")
+    solved = _solve(weights, x, l2, gradient[0]).reshape(weights.shape)
+    row = x[index]
     probabilities = softmax_function(row @ weights)
     residual = probabilities - np.eye(len(probabilities))[y[index]]
     # ∇_θ L is the product of x and the residual; x appears in both factors.
@@ -60,7 +62,8 @@ def leave_one_out(x, y, l2, weights, indices=None):
     a gradient norm of 1e-12. A problem whose gradient does not shrink fast is handed to `softmax.fit`.
     Explained in 2_2, eq. 2.2.1.
     """
-    x, y, weights, indices = _leave_one_out_problem(x, y, weights, indices)
+    x, y, weights = _problem(x, y, weights)
+    indices = arguments.indices("indices", indices, len(x))
     retrained = np.empty((len(indices), weights.size))
     for left_out, place, solve, gradient in _batches(x, y, l2, weights, indices):
         parameters = np.tile(weights.ravel(), (len(left_out), 1))
@@ -69,11 +72,11 @@ def leave_one_out(x, y, l2, weights, indices=None):
             parameters[active] -= solve(gradient, active)
             gradient = _gradients_without(parameters[active], weights, x, y, l2, left_out[active])
             previous, norms = norms, np.linalg.norm(gradient, axis=1)
-            shrinking = norms < 0.5 * previous
-            for k in active[(norms > 1e-12) & ~shrinking]:
+            done, shrinking = norms <= 1e-12, norms < 0.5 * previous  # neither holds for a norm that is not finite
+            for k in active[~done & ~shrinking]:
                 rest = np.delete(x, left_out[k], axis=0), np.delete(y, left_out[k])
                 parameters[k] = softmax.fit(*rest, l2, start=weights).ravel()
-            going = (norms > 1e-12) & shrinking
+            going = ~done & shrinking
             active, norms, gradient = active[going], norms[going], gradient[going]
         retrained[place] = parameters
     return retrained.reshape(len(indices), *weights.shape)
@@ -84,33 +87,32 @@ def newton_step(x, y, l2, weights, indices=None):
 
     Far closer to `leave_one_out` than influence is, for little more work. Derived in 2_2, eq. 2.2.5.
     """
-    x, y, weights, indices = _leave_one_out_problem(x, y, weights, indices)
+    x, y, weights = _problem(x, y, weights)
+    indices = arguments.indices("indices", indices, len(x))
     stepped = np.empty((len(indices), weights.size))
     for left_out, place, solve, gradient in _batches(x, y, l2, weights, indices):
         stepped[place] = weights.ravel() - solve(gradient, np.arange(len(left_out)))
     return stepped.reshape(len(indices), *weights.shape)
 
 
-def _leave_one_out_problem(x, y, weights, indices):
+def _problem(x, y, weights):
     x = arguments.array("x", x, (None, None))
     weights = arguments.array("weights", weights, (x.shape[1], None))
-    y = arguments.labels("y", y, len(x), weights.shape[1])
-    n = len(x)
-    if n < 2:
-        raise ValueError("x: got 1 example; want at least 2, so that something is left")
-    if indices is None:
-        return x, y, weights, np.arange(n)
-    return x, y, weights, np.array([arguments.index("indices", i, n) for i in indices], dtype=int)
+    return x, arguments.labels("y", y, len(x), weights.shape[1]), weights
 
 
 def _batches(x, y, l2, weights, indices):
     """For each batch of problems: the examples left out, their place in `indices`, the solver, and the gradients."""
-    inverse = np.linalg.inv(softmax.hessian(weights, x, l2))
+    n = len(x)
+    if n < 2:
+        raise ValueError("x: got 1 example; want at least 2, so that something is left")
     gradients = softmax.gradients(weights, x, y, l2)
+    # The ridge share of the one that goes can go from all of the matrix at once.
+    inverse = np.linalg.inv(softmax.hessian(weights, x, l2 * (n - 1) / n))
     for first in range(0, len(indices), BATCH):
         place = slice(first, first + BATCH)
         left_out = indices[place]
-        gradient = gradients.mean(axis=0) - gradients[left_out] / len(x)
+        gradient = gradients.mean(axis=0) - gradients[left_out] / n
         yield left_out, place, _solver_without(weights, x, inverse, left_out), gradient
 
 
@@ -118,7 +120,7 @@ def _solver_without(weights, x, inverse, left_out):
     """solve(right, which): each row of `right` times the inverse Hessian without that problem's example.
 
     The example's own share of the Hessian is the product of a (d*K, K) factor U with its transpose, over n, so the
-    inverse changes by a matrix of rank K (Woodbury). Its ridge share, 1/n of the ridge, stays: that slows nothing down.
+    inverse changes by a matrix of rank K (Woodbury).
     """
     n, (d, classes) = len(x), weights.shape
     rows = x[left_out]
@@ -163,4 +165,9 @@ def _gradients_at_tests(weights, test_x, test_y, l2):
 
 def _solve(weights, x, l2, right):
     """H⁻¹ times each column of `right`. The ridge makes H positive definite, so a Cholesky factor exists."""
-    return cho_solve(cho_factor(softmax.hessian(weights, x, l2), lower=True), right)
+    try:
+        return cho_solve(cho_factor(softmax.hessian(weights, x, l2), lower=True), right)
+    except np.linalg.LinAlgError:
+        raise ArithmeticError(
+            f"the Hessian is not positive definite to rounding; scale x to about unit size or take l2 above {l2:g}"
+        ) from None

@@ -17,6 +17,7 @@ from helpers import arguments
 
 WANTED_GRADIENT = 1e-13  # stop here; influence is compared with retraining to many digits
 LARGEST_GRADIENT = 1e-10  # and never return weights with a larger one
+MOST_STEPS = 500  # Newton's method needs about ten
 
 
 def fit(x, y, l2, sample_weight=None, start=None):
@@ -29,7 +30,8 @@ def fit(x, y, l2, sample_weight=None, start=None):
     start (d, K)            where to begin; near the solution that saves time and changes nothing else
 
     Newton's method; each step solves its linear system by conjugate gradient. Raises ValueError on bad input, and
-    ArithmeticError when rounding keeps the gradient above 1e-10, as it does for features far from unit size.
+    ArithmeticError when rounding keeps the gradient above 1e-10, as it does for features, weights or a start far from
+    unit size.
     """
     x = arguments.array("x", x, (None, None))
     classes = None
@@ -41,42 +43,50 @@ def fit(x, y, l2, sample_weight=None, start=None):
     s = _sample_weight(sample_weight, len(x))
     weights = np.zeros((x.shape[1], y.max() + 1)) if start is None else start.copy()
     gradient = _mean_gradient(weights, x, y, l2, s)
-    while np.linalg.norm(gradient) > WANTED_GRADIENT:
+    for _ in range(MOST_STEPS):
         norm = np.linalg.norm(gradient)
+        if norm <= WANTED_GRADIENT * min(1.0, s.mean()):
+            return weights
         # Solving loosely far away and tightly near the solution keeps Newton's quadratic convergence for few products.
         step = _newton_step(weights, gradient, x, l2, s, rtol=min(0.1, norm))
-        # The objective is strictly convex, so a short enough step shrinks the gradient; rounding alone can prevent it.
-        for length in 0.5 ** np.arange(30):
+        # The objective is strictly convex, so a short enough step shrinks the gradient. Once the gradient is small
+        # enough, only whole steps are worth while: where they do not help, rounding has taken over.
+        for length in 0.5 ** np.arange(1 if norm <= LARGEST_GRADIENT else 30):
             candidate = weights + length * step
             candidate_gradient = _mean_gradient(candidate, x, y, l2, s)
             if np.linalg.norm(candidate_gradient) <= (1 - length / 4) * norm:
                 break
         else:
-            if norm <= LARGEST_GRADIENT:
-                break
-            raise ArithmeticError(
-                f"fit: the gradient's norm stays at {norm:.1e}; scale the features to about unit size"
-            )
+            break
         weights, gradient = candidate, candidate_gradient
-    return weights
+    if np.linalg.norm(gradient) <= LARGEST_GRADIENT:
+        return weights
+    if start is not None and np.any(start):
+        return fit(x, y, l2, s, start=np.zeros_like(start))  # a start may be too far away to find the way back
+    raise ArithmeticError(
+        f"fit: the gradient's norm stays at {np.linalg.norm(gradient):.1e}; "
+        "scale features and sample weights to about unit size, or take a larger l2"
+    )
 
 
 def loss(weights, x, y, l2):
     """The loss L(z_i, θ) of each example with its share of the ridge, (n,)."""
-    weights, x, y, l2 = _problem(weights, x, y, l2)
+    weights, x, l2 = _problem(weights, x, l2)
+    y = arguments.labels("y", y, len(x), weights.shape[1])
     logits = x @ weights
     return logsumexp(logits, axis=1) - logits[np.arange(len(x)), y] + l2 / 2 * np.sum(weights**2)
 
 
 def gradients(weights, x, y, l2):
     """The gradient of each example's loss, ridge share included, (n, d*K)."""
-    weights, x, y, l2 = _problem(weights, x, y, l2)
+    weights, x, l2 = _problem(weights, x, l2)
+    y = arguments.labels("y", y, len(x), weights.shape[1])
     return np.einsum("nd,nk->ndk", x, _residuals(weights, x, y)).reshape(len(x), -1) + l2 * weights.ravel()
 
 
 def hessian(weights, x, l2):
     """The Hessian (d*K, d*K) of the mean loss. It does not depend on the labels."""
-    weights, x, _, l2 = _problem(weights, x, None, l2)
+    weights, x, l2 = _problem(weights, x, l2)
     n, d = x.shape
     classes = weights.shape[1]
     probabilities = softmax(x @ weights, axis=1)
@@ -92,17 +102,15 @@ def hessian(weights, x, l2):
 
 def hessian_product(weights, x, l2, vector):
     """The Hessian of the mean loss times `vector` (d*K,), without forming the Hessian: n d K work, not n d² K²."""
-    weights, x, _, l2 = _problem(weights, x, None, l2)
+    weights, x, l2 = _problem(weights, x, l2)
     vector = arguments.array("vector", vector, (weights.size,)).reshape(weights.shape)
     return _product(softmax(x @ weights, axis=1), x, l2, np.ones(len(x)), vector).ravel()
 
 
-def _problem(weights, x, y, l2):
+def _problem(weights, x, l2):
     weights = arguments.array("weights", weights, (None, None))
     x = arguments.array("x", x, (None, len(weights)))
-    if y is not None:
-        y = arguments.labels("y", y, len(x), weights.shape[1])
-    return weights, x, y, arguments.positive("l2", l2)
+    return weights, x, arguments.positive("l2", l2)
 
 
 def _sample_weight(sample_weight, n):

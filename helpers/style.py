@@ -4,7 +4,6 @@ import matplotlib
 import numpy as np
 
 WIDE = (7.0, 3.4)  # inches; one or two panels across the page
-TALL = (7.0, 5.0)
 
 
 def use():
@@ -32,8 +31,8 @@ def show_image(axes, image, title="", **imshow):
     """Draw one square image, given flat or as (side, side), without ticks. Returns the drawn image."""
     image = np.asarray(image, dtype=float)
     side = int(round(np.sqrt(image.size)))
-    if side * side != image.size:
-        raise ValueError(f"image: got {image.size} pixels; want the pixels of a square image")
+    if image.size == 0 or image.shape not in ((side * side,), (side, side)):
+        raise ValueError(f"image: got shape {image.shape}; want a square image, or its pixels in a row")
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     axes.spines[:].set_visible(False)

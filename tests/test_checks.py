@@ -8,6 +8,8 @@ from helpers.checks import VacuousCheck, check, check_bound, check_mean, check_o
 RNG = np.random.default_rng(0)
 MATRIX = RNG.normal(size=(7, 4))
 VECTOR = RNG.normal(size=4)
+COUNTS = np.arange(1, 5)
+SYMMETRIC = MATRIX.T @ MATRIX
 # The claim: the mean of the rows' products with a vector. The reference is a loop that shares no code with the formula.
 REFERENCE = np.array(sum(sum(float(a) * float(v) for a, v in zip(row, VECTOR, strict=True)) for row in MATRIX) / 7)
 GRAM = np.array([[sum(MATRIX[:, i] * (j + 1) * MATRIX[:, j]) for j in range(4)] for i in range(4)])  # not symmetric
@@ -52,7 +54,9 @@ def test_shapes_are_never_broadcast():
     ("formula", "measured", "rtol", "reason"),
     [
         (VECTOR, VECTOR, 1e-6, "the same array"),
-        (VECTOR[1:], VECTOR[:3], 1e-6, "the same array"),
+        (VECTOR[1:], VECTOR[1:], 1e-6, "the same array"),
+        (COUNTS[:], COUNTS[:], 1e-6, "the same array"),
+        (1.0, 1.1, 0.1, "10 %-off value would pass"),
         (VECTOR.reshape(2, 2), VECTOR.reshape(2, 2), 1e-6, "the same array"),
         (np.zeros(3), np.zeros(3), 1e-6, "the reference is zero"),
         (0.0, 0.0 * VECTOR[0], 1e-6, "the reference is zero"),
@@ -74,6 +78,13 @@ def test_a_variable_is_not_compared_with_itself():
         check("9.9.1", "x", value, value, rtol=1e-6)
 
 
+def test_equal_numbers_from_two_routes_are_not_one_array():
+    check("9.9.1", "rank", 2 + 1, len([1, 2, 3]), rtol=1e-6)
+    check("9.9.2", "symmetric", SYMMETRIC, SYMMETRIC.T, rtol=1e-6)
+    with pytest.raises(ValueError, match="got complex numbers"):
+        check("9.9.1", "x", VECTOR + 1j, VECTOR, rtol=1e-6)
+
+
 STEPS = 0.5 ** np.arange(6)
 
 
@@ -84,11 +95,19 @@ def test_order():
             check_order("9.9.3", "second order", STEPS, wrong, order=2, tol=0.05)
 
 
+def test_errors_that_level_off_do_not_pass_for_a_lower_order():
+    steps = 0.5 ** np.arange(10)
+    errors = steps**2 + 2.0**-8
+    with pytest.raises(AssertionError, match="between two neighbouring steps"):
+        check_order("9.9.3", "first order", steps, errors, order=1, tol=0.2)
+
+
 @pytest.mark.parametrize(
     ("steps", "errors", "tol", "reason"),
     [
         (STEPS[:3], STEPS[:3] ** 2, 0.05, "less than a factor of 8"),
         (STEPS[[0, 5]], STEPS[[0, 5]] ** 2, 0.05, "at least three"),
+        (STEPS[[0, 0, 5]], STEPS[[0, 0, 5]] ** 2, 0.05, "three different steps"),
         (STEPS, 0 * STEPS, 0.05, "exactly zero"),
         (-STEPS, STEPS**2, 0.05, "not a positive number"),
         (STEPS, STEPS**2, 0.5, "its neighbour"),
@@ -124,6 +143,7 @@ def test_a_right_mean_passes_on_nearly_every_seed():
         (np.random.default_rng(2).normal(0, 1, 500), 0.0, 4, "expected value is zero"),
         (np.random.default_rng(2).normal(1, 1, 400), 1.0, 30, "would pass too"),
         (np.ones(100), 1.0, 4, "do not vary"),
+        (np.full(100, 0.1), 0.1, 4, "do not vary"),
         (np.full(100, np.nan), 1.0, 4, "not finite"),
     ],
 )

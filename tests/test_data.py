@@ -98,7 +98,16 @@ def test_offline_the_message_says_what_to_put_where(tiny, tmp_path, monkeypatch)
     assert str(tmp_path / "mnist") in str(caught.value)
 
 
-@pytest.mark.skipif(not data.MNIST_FOLDER.exists(), reason=f"MNIST is not in {data.MNIST_FOLDER}")
+def test_a_file_in_place_of_the_folder_is_told(tmp_path):
+    (tmp_path / "mnist").write_text("")
+    with pytest.raises(ValueError, match="folder: got the file"):
+        data.mnist(tmp_path / "mnist")
+
+
+HERE = all((data.MNIST_FOLDER / f"{name}.gz").exists() for name in data.MNIST_SHA256)
+
+
+@pytest.mark.skipif(not HERE, reason=f"MNIST is not in {data.MNIST_FOLDER}")
 def test_mnist_itself():
     mnist = data.mnist()
     assert mnist.train_x.shape == (60_000, 784) and mnist.test_x.shape == (10_000, 784)

@@ -45,9 +45,11 @@ def test_a_slider_has_round_steps_and_words():
     assert slider("x", 1, 5, value=2).step == 1
     assert slider("x", 0, 180, value=45).step == 5, "the step must meet the starting value"
     part = slider("x", -1.0, 4.0, value=2.5)
-    assert part.step == 0.05 and part.readout_format == ".2f"
+    assert part.step == 0.1 and part.readout_format == ".1f"
     scale = slider("step", 1e-12, 1.0, value=1e-3, log=True)
-    assert (scale.min, scale.max) == (-12, 0) and round((scale.max - scale.min) / scale.step) <= 100
+    assert (scale.min, scale.max) == (-12, 0) and round((scale.max - scale.min) / scale.step) < 100
+    assert slider("x", 0, 100, value=50).step == 2, "0, 1, ..., 100 would be 101 stops"
+    assert isinstance(slider("x", np.int64(0), np.int64(9), value=np.int64(3)).value, int)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,8 @@ def test_a_slider_has_round_steps_and_words():
         (("x", 0, 1, 0.5, True), "want 0 < minimum"),
         (("x", 0.0, 1.0, np.pi / 10), "no round step of at most 100 stops"),
         (("x", float("nan"), 1.0, 0.5), "got minimum nan"),
+        (("x", 0.0, float("inf"), 0.5), "got minimum 0.0, value 0.5, maximum inf"),
+        (("x", 0.0, 1.0, 0.500004), "no round step"),
     ],
 )
 def test_a_slider_that_cannot_be_is_refused(arguments, text):
@@ -121,6 +125,37 @@ def test_an_exception_is_told_under_the_picture_and_forgotten_after():
     assert "One over x." in explorer.message.value
 
 
+def test_what_draw_adds_goes_without_a_trace():
+    def draw(figure, x):
+        "Bars, a legend and axes of their own."
+        axes = figure.axes[0]
+        axes.bar([1, 2], [x / 4, 1], label="bars")
+        axes.errorbar([3], [x / 4], 0.2, label="error")
+        axes.legend()
+        axes.twinx().plot([0, 6], [0, x], "C3")
+
+    explorer = explore(draw, background, x=slider("x", 0, 4, value=1))
+    first = explorer.image.value
+    for x in (2, 3, 4, 1):
+        explorer.controls["x"].value = x
+    assert explorer.image.value == first and len(explorer.figure.axes) == 1
+    assert explorer.sweep() == 11
+
+
+def test_reset_draws_no_position_in_between():
+    def draw(figure, low, high):
+        "An interval."
+        if low >= high:
+            raise ValueError("empty")
+        figure.subplots().plot([low, high], [0, 0])
+
+    explorer = explore(draw, low=slider("low", 0, 9, value=1), high=slider("high", 0, 9, value=3))
+    explorer.controls["high"].value = 8
+    explorer.controls["low"].value = 7
+    explorer.reset()
+    assert explorer.values == {"low": 1, "high": 3}
+
+
 def test_what_explore_needs():
     with pytest.raises(ValueError, match="draw: got a function without a docstring"):
         explore(lambda figure, x: None, x=slider("x", 0, 1, value=0.5))
@@ -158,6 +193,19 @@ def faulty_image(axes, x):
     axes.imshow([[0.0, x], [np.inf if x == 4 else 1.0, 0]], aspect="auto")
 
 
+def faulty_text(axes, x):
+    axes.text(0, 0, f"r = {np.nan if x == 4 else x}")
+
+
+def faulty_band(axes, x):
+    axes.vlines([1, 2], [0, 0], [1, np.nan if x == 4 else x])
+
+
+def faulty_short_title(axes, x):
+    axes.set_title(f"{x}")
+    axes.plot([0, 1], [0, x])
+
+
 def faulty_constant(axes, x):
     axes.plot([0, 1], [0, 1])
 
@@ -184,6 +232,9 @@ def faulty_limits(axes, x):
         (faulty_warning, "UserWarning: careful"),
         (faulty_nan, "not finite"),
         (faulty_image, "not finite"),
+        (faulty_text, "not finite"),
+        (faulty_band, "not finite"),
+        (faulty_short_title, "draw changed what background drew"),
         (faulty_constant, "x changes nothing"),
         (faulty_memory, "depends on what was shown before"),
         (faulty_title, "draw changed what background drew"),

@@ -70,8 +70,29 @@ def test_fit_on_digits_reaches_rounding(ridge):
 
 def test_a_fit_that_rounding_prevents_is_told():
     rng = np.random.default_rng(0)
-    with pytest.raises(ArithmeticError, match="scale the features"):
+    with pytest.raises(ArithmeticError, match="scale features"):
         softmax.fit(1e9 * rng.normal(size=(N, D)), rng.integers(K, size=N), RIDGE)
+
+
+@pytest.mark.parametrize(("feature", "ridge"), [(1e4, 0.01), (3600.0, 1.0), (13000.0, 0.01)])
+def test_a_fit_at_the_edge_of_rounding_ends(feature, ridge):
+    softmax.fit([[feature]], [1], ridge)
+
+
+def test_a_far_start_finds_the_way_back():
+    rng = np.random.default_rng(0)
+    x, y = 100 * rng.normal(size=(30, 3)), np.arange(30) % 3
+    far = softmax.fit(x, y, 1e-8, start=10 * rng.normal(size=(3, 3)))
+    np.testing.assert_allclose(far, softmax.fit(x, y, 1e-8), rtol=1e-2, atol=1e-3)
+
+
+def test_arguments_are_left_as_they_were(problem):
+    x, y, start, rng = problem
+    s = rng.uniform(0, 2, size=N)
+    before = [np.copy(given) for given in (x, y, s, start)]
+    softmax.fit(x, y, RIDGE, s, start)
+    for given, copy in zip((x, y, s, start), before, strict=True):
+        np.testing.assert_array_equal(given, copy)
 
 
 X, Y, W = np.ones((4, 2)), np.array([0, 1, 2, 1]), np.zeros((2, 3))
@@ -87,7 +108,15 @@ NAN = np.array([[1, 1], [1, np.nan], [1, 1], [1, 1.0]])
         (lambda: softmax.fit([["a", "b"]], [0], 1), "x: got list that is not an array of real numbers"),
         (lambda: softmax.fit([[1, 2], [3]], [0, 1], 1), "x: got list that is not an array of real numbers"),
         (lambda: softmax.fit(X, Y[:3], 1), r"y: got shape \(3,\); want \(4,\)"),
-        (lambda: softmax.fit(X, Y - 1, 1), "y: got label -1; want labels from 0 or more"),
+        (lambda: softmax.fit(X, Y - 1, 1), "y: got label -1; want labels from 0 to 99999"),
+        (lambda: softmax.fit(X, [0, 1, 2, 1e19], 1), r"y: got label 1e\+19; want labels from 0 to 99999"),
+        (lambda: softmax.fit(X, None, 1), "y: got NoneType that is not an array of real numbers|y: got shape"),
+        (lambda: softmax.loss(W, X, None, 1), "y: got"),
+        (lambda: softmax.gradients(W, X, None, 1), "y: got"),
+        (lambda: softmax.fit(X + 1j, Y, 1), "x: got ndarray that is not an array of real numbers"),
+        (lambda: softmax.fit(X * 1e200, Y, 1), r"x: got 1e\+200; want numbers of size 1e\+100 or less"),
+        (lambda: softmax.fit(np.ma.masked_equal(X, 1), Y, 1), "x: got MaskedArray that is not .* masked"),
+        (lambda: softmax.fit(X, Y, True), "l2: got True; want"),
         (lambda: softmax.fit(X, Y + 0.5, 1), "y: got 0.5; want whole-number labels"),
         (lambda: softmax.fit(X, Y, 1, start=W[:, :2]), "y: got label 2; want labels from 0 to 1"),
         (lambda: softmax.fit(X, Y, 1, start=W.T), r"start: got shape \(3, 2\); want \(2, any,\)"),
@@ -108,5 +137,5 @@ NAN = np.array([[1, 1], [1, np.nan], [1, 1], [1, 1.0]])
     ],
 )
 def test_bad_input_is_named(call, text):
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(ValueError, match=f"^({text})"):
         call()
