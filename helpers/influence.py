@@ -26,8 +26,11 @@ def on_loss(weights, x, y, test_x, test_y, l2):
     Positive is harmful: more weight on that training example would raise the test loss, and removing it lowers it.
     """
     x, y, weights = _problem(x, y, weights)
-    solved = _solve(weights, x, l2, _gradients_at_tests(weights, test_x, test_y, l2).T)
-    return -solved.T @ softmax.gradients(weights, x, y, l2).T
+    solved = _solve(weights, x, l2, _gradients_at_tests(weights, test_x, test_y, l2).T).T
+    # The gradients of all training examples, (n, d*K), would be K times as large as the data; their products are not.
+    residuals = softmax_function(x @ weights, axis=1) - np.eye(weights.shape[1])[y]
+    products = [np.sum((x @ one.reshape(weights.shape)) * residuals, axis=1) for one in solved]
+    return -np.array(products) - l2 * (solved @ weights.ravel())[:, None]
 
 
 def of_perturbation(weights, x, y, test_x, test_y, l2, index):
@@ -103,16 +106,17 @@ def _problem(x, y, weights):
 
 def _batches(x, y, l2, weights, indices):
     """For each batch of problems: the examples left out, their place in `indices`, the solver, and the gradients."""
-    n = len(x)
+    n, l2 = len(x), arguments.positive("l2", l2)
     if n < 2:
         raise ValueError("x: got 1 example; want at least 2, so that something is left")
-    gradients = softmax.gradients(weights, x, y, l2)
+    residuals = softmax_function(x @ weights, axis=1) - np.eye(weights.shape[1])[y]
+    mean_gradient = (x.T @ residuals / n + l2 * weights).ravel()
     # The ridge share of the one that goes can go from all of the matrix at once.
     inverse = np.linalg.inv(softmax.hessian(weights, x, l2 * (n - 1) / n))
     for first in range(0, len(indices), BATCH):
         place = slice(first, first + BATCH)
         left_out = indices[place]
-        gradient = gradients.mean(axis=0) - gradients[left_out] / n
+        gradient = mean_gradient - softmax.gradients(weights, x[left_out], y[left_out], l2) / n
         yield left_out, place, _solver_without(weights, x, inverse, left_out), gradient
 
 

@@ -22,7 +22,8 @@ def use():
             "axes.titlesize": "medium",
             "grid.alpha": 0.25,
             "image.cmap": "gray_r",
-            "legend.frameon": False,
+            # A frame tells a legend's marks from the data.
+            "legend.edgecolor": "0.85",
         }
     )
 
