@@ -117,25 +117,28 @@ def check_bound(tag, claim, smaller, larger):
 def reproduce(what, published, ours, at_least=None, at_most=None, because=None):
     """Print a published number beside ours, as the bar that ours clears, so that no machine's last digits show.
 
-    published           the number as printed in the paper `what` names, verified there
+    published           the number as printed in the paper `what` names, verified there; None when the paper prints
+                        none, and then `because` says what it shows instead
     at_least, at_most   the bar; one or both. Raises AssertionError when `ours` does not clear it.
     because             the reason for the difference; demanded when the bar lies more than 10 % from `published`,
                         since such a bar no longer says that the number was reproduced
     """
     bars = {"≥": at_least, "≤": at_most}
     bars = {sign: float(bar) for sign, bar in bars.items() if bar is not None}
-    values = [float(published), float(ours), *bars.values()]
+    printed = "no number" if published is None else f"{published:g}"
+    values = [float(ours), *bars.values()] + ([] if published is None else [float(published)])
     _need(what, bars, "without at_least or at_most every number would pass")
     _need(what, np.all(np.isfinite(values)), "a number is not finite")
     if not because:
+        _need(what, published is not None, "without a published number because= must say what the paper shows")
         for sign, bar in bars.items():
             near = abs(bar - published) <= 0.1 * abs(published)
             _need(what, near, f"{sign} {bar:g} is more than 10 % from the published {published:g}; say why in because=")
     cleared = all(ours >= bar if sign == "≥" else ours <= bar for sign, bar in bars.items())
     told = " and ".join(f"{sign} {bar:g}" for sign, bar in bars.items())
     if not cleared:
-        raise AssertionError(f"✗ {what}: published {published:g}, here {ours:.3g}, which is not {told}")
-    print(f"▸ {what}: published {published:g} · here {told}" + (f" · {because}" if because else ""))
+        raise AssertionError(f"✗ {what}: published {printed}, here {ours:.3g}, which is not {told}")
+    print(f"▸ {what}: published {printed} · here {told}" + (f" · {because}" if because else ""))
 
 
 def _pair(tag, left, right):
