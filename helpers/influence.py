@@ -55,6 +55,68 @@ def of_perturbation(weights, x, y, test_x, test_y, l2, index):
     return -(solved @ residual + weights @ (probabilities * (along - probabilities @ along)))
 
 
+def conjugate_gradient(product, right, rtol=1e-10):
+    """The solution s of H s = right by conjugate gradient, from products with H alone. Derived in 2_4, eq. 2.4.3.
+
+    product   product(v) = H v for v of the shape of `right` (p,); H symmetric and positive definite
+    rtol      stop when the residual's norm is this part of that of `right`, below 1
+
+    Raises ArithmeticError when H is not positive definite, or when ten times p steps do not suffice.
+    """
+    right = arguments.array("right", right, (None,))
+    if arguments.positive("rtol", rtol) >= 1:
+        raise ValueError(f"rtol: got {rtol:g}; want a number below 1")
+    wanted = rtol * np.linalg.norm(right)
+    solution, residual, direction = np.zeros_like(right), right.copy(), right.copy()
+    for _ in range(10 * len(right)):
+        size = residual @ residual
+        if np.sqrt(size) <= wanted:
+            return solution
+        bent = arguments.array("product", product(direction), right.shape)
+        curvature = direction @ bent
+        if curvature <= 0:
+            raise ArithmeticError(f"the matrix is not positive definite: a direction has curvature {curvature:.2g}")
+        step = size / curvature
+        solution += step * direction
+        residual -= step * bent
+        direction = residual + residual @ residual / size * direction
+    raise ArithmeticError(f"conjugate gradient: no residual below {rtol:g} after {10 * len(right)} steps")
+
+
+def lissa(weights, x, l2, right, scale, depth, batch, repeats, rng):
+    """An estimate of H⁻¹ right, (d*K,), by a stochastic Neumann series (LiSSA). Derived in 2_4, eq. 2.4.6.
+
+    right     (d*K,)
+    scale     larger than half of the largest eigenvalue of H, or the estimate diverges; in practice several times that
+    depth     steps; about scale / l2 of them are needed before the bias is gone
+    batch     training examples drawn for one step, at most n
+    repeats   independent runs, which are averaged
+    rng       a NumPy generator
+
+    Raises ArithmeticError when the runs diverge.
+    """
+    weights = arguments.array("weights", weights, (None, None))
+    x = arguments.array("x", x, (None, len(weights)))
+    right = arguments.array("right", right, (weights.size,)).reshape(weights.shape)
+    l2, scale = arguments.positive("l2", l2), arguments.positive("scale", scale)
+    for name, value, most in (("depth", depth, 10**9), ("batch", batch, len(x)), ("repeats", repeats, 10**6)):
+        if not 1 <= arguments.index(name, value, most + 1):
+            raise ValueError(f"{name}: got {value}; want 1 or more")
+    probabilities = softmax_function(x @ weights, axis=1)
+    estimates = np.tile(right, (repeats, 1, 1))
+    with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges is noticed at the end
+        for _ in range(depth):
+            drawn = rng.integers(len(x), size=(repeats, batch))
+            spread = probabilities[drawn] * (x[drawn] @ estimates)
+            spread -= probabilities[drawn] * spread.sum(axis=2, keepdims=True)
+            products = x[drawn].transpose(0, 2, 1) @ spread / batch + l2 * estimates
+            estimates = right + estimates - products / scale
+    # All eigenvalues of H are at least l2, so the solution is no larger than right / l2.
+    if not np.max(np.linalg.norm(estimates, axis=(1, 2))) / scale <= 10 * np.linalg.norm(right) / l2:
+        raise ArithmeticError(f"LiSSA diverged; take a scale above {scale:g}, or a larger batch")
+    return estimates.mean(axis=0).ravel() / scale
+
+
 def leave_one_out(x, y, l2, weights, indices=None):
     """Weights retrained without each example in turn, (len(indices), d, K), each with gradient norm at most 1e-10.
 

@@ -126,6 +126,33 @@ def test_leave_one_out_of_the_only_example_of_a_class():
 X, Y, W = np.ones((4, 2)), np.array([0, 1, 2, 1]), np.zeros((2, 3))
 
 
+def lissa(x=X, right=tuple(range(6)), scale=10, depth=4000, batch=2, repeats=1):
+    return influence.lissa(W, x, 0.1, right, scale, depth, batch, repeats, np.random.default_rng(0))
+
+
+def test_products_with_the_inverse():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, D)), rng.integers(3, size=30)
+    weights, right = softmax.fit(x, y, 0.1), rng.normal(size=3 * D)
+    exact = np.linalg.solve(softmax.hessian(weights, x, 0.1), right)
+    by_products = influence.conjugate_gradient(lambda v: softmax.hessian_product(weights, x, 0.1, v), right)
+    np.testing.assert_allclose(by_products, exact, rtol=1e-8)
+    assert np.all(influence.conjugate_gradient(lambda v: v, np.zeros(3)) == 0)
+    estimate = influence.lissa(weights, x, 0.1, right, 10, 2000, 30, 4, rng)
+    assert np.linalg.norm(estimate - exact) < 0.2 * np.linalg.norm(exact)
+    for wrong in (estimate * 10, estimate / 2, -estimate):
+        assert np.linalg.norm(wrong - exact) > 0.2 * np.linalg.norm(exact)
+
+
+def test_products_with_the_inverse_say_when_they_fail():
+    with pytest.raises(ArithmeticError, match="not positive definite: a direction has curvature -1"):
+        influence.conjugate_gradient(lambda v: -v, np.array([1.0, 0.0]))
+    with pytest.raises(ArithmeticError, match="no residual below 1e-10 after 20 steps"):
+        influence.conjugate_gradient(lambda v: v + np.random.default_rng(0).uniform(0, 0.1, 2), X[0])
+    with pytest.raises(ArithmeticError, match="LiSSA diverged; take a scale above 0.1"):
+        lissa(scale=0.1)
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [
@@ -154,6 +181,18 @@ X, Y, W = np.ones((4, 2)), np.array([0, 1, 2, 1]), np.zeros((2, 3))
         (lambda: influence.leave_one_out(X[:1], Y[:1], 1, W, [0]), "x: got 1 example; want at least 2"),
         (lambda: influence.newton_step(X, Y, 1, W, [-1]), "indices: got -1; want a whole number from 0 to 3"),
         (lambda: influence.newton_step(X, Y, 1, W * np.nan), r"weights: got nan at index \(0, 0\)"),
+        (lambda: influence.conjugate_gradient(lambda v: v, X), r"right: got shape \(4, 2\); want \(any,\)"),
+        (lambda: influence.conjugate_gradient(lambda v: v, X[0], 0), "rtol: got 0; want"),
+        (lambda: influence.conjugate_gradient(lambda v: v, X[0], 1.0), "rtol: got 1; want a number below 1"),
+        (lambda: influence.conjugate_gradient(lambda v: v[:1], X[0]), r"product: got shape \(1,\); want \(2,\)"),
+        (lambda: influence.conjugate_gradient(lambda v: v * np.nan, X[0]), "product: got nan"),
+        (lambda: lissa(batch=5), "batch: got 5; want a whole number from 0 to 4"),
+        (lambda: lissa(batch=0), "batch: got 0; want 1 or more"),
+        (lambda: lissa(depth=0), "depth: got 0; want 1 or more"),
+        (lambda: lissa(repeats=1.5), "repeats: got 1.5; want"),
+        (lambda: lissa(scale=0), "scale: got 0; want"),
+        (lambda: lissa(right=np.ones(5)), r"right: got shape \(5,\); want \(6,\)"),
+        (lambda: lissa(x=X * np.inf), "x: got inf"),
     ],
 )
 def test_bad_input_is_named(call, text):
