@@ -105,6 +105,7 @@ class Explorer:
         if background is not None:
             background(self.figure)
             for axes in self.figure.axes:
+                axes.get_xlim(), axes.get_ylim()  # matplotlib computes limits that were not set only when asked
                 axes.autoscale(False)  # what draw adds must not move the limits
             self.canvas.draw()
             self.figure.set_layout_engine("none")  # nor the axes
