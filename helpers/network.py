@@ -33,7 +33,12 @@ def start(rng):
 
 def logits(w, x):
     """Logits (n, 10) of images x (n, 64); torch tensors, so that they can be differentiated."""
-    parts = w.split([int(np.prod(shape)) for shape in SHAPES])
+    sizes = [int(np.prod(shape)) for shape in SHAPES]
+    if w.shape != (sum(sizes),):
+        raise ValueError(f"w: got shape {tuple(w.shape)}; want ({sum(sizes)},)")
+    if x.ndim != 2 or x.shape[1] != 64:
+        raise ValueError(f"x: got shape {tuple(x.shape)}; want (any, 64), one 8 x 8 image a row")
+    parts = w.split(sizes)
     filters, offsets, more_filters, more_offsets, linear, last = (
         part.reshape(shape) for part, shape in zip(parts, SHAPES, strict=True)
     )
@@ -49,6 +54,8 @@ def cross_entropies(w, x, y):
 
 def objective(w, x, y, l2, keep):
     """(1/n) sum_i keep_i L(z_i, w), a torch scalar."""
+    if keep.shape != y.shape:
+        raise ValueError(f"keep: got shape {tuple(keep.shape)}; want {tuple(y.shape)}, one number for each example")
     return (keep * cross_entropies(w, x, y)).mean() + l2 / 2 * keep.mean() * (w @ w)
 
 

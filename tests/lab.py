@@ -86,7 +86,7 @@ def run_all(page):
             window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.allCellsRan = true })
         }"""
     )
-    page.wait_for_function("() => window.allCellsRan", timeout=60_000)
+    page.wait_for_function("() => window.allCellsRan", timeout=240_000)
     errors = page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']")
     if errors.count():
         raise AssertionError(f"a cell complained: {errors.first.inner_text()}")

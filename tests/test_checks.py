@@ -168,15 +168,19 @@ def test_bound(capsys):
 
 def test_reproduce(capsys):
     reproduce("A paper, Fig. 2, r", published=0.86, ours=0.887, at_least=0.85)
+    reproduce("A paper, Fig. 1, slope", published=None, ours=0.99, at_least=0.9, because="the paper shows a plot")
     reproduce("A paper, Fig. 3, r", published=0.95, ours=0.7, at_least=0.65, at_most=0.8, because="fewer examples")
     assert capsys.readouterr().out == (
         "▸ A paper, Fig. 2, r: published 0.86 · here ≥ 0.85\n"
+        "▸ A paper, Fig. 1, slope: published no number · here ≥ 0.9 · the paper shows a plot\n"
         "▸ A paper, Fig. 3, r: published 0.95 · here ≥ 0.65 and ≤ 0.8 · fewer examples\n"
     )
     with pytest.raises(AssertionError, match="here 0.84, which is not ≥ 0.85"):
         reproduce("x", published=0.86, ours=0.84, at_least=0.85)
     with pytest.raises(VacuousCheck, match="every number would pass"):
         reproduce("x", published=0.86, ours=0.9)
+    with pytest.raises(VacuousCheck, match="because= must say what the paper shows"):
+        reproduce("x", published=None, ours=0.9, at_least=0.85)
     with pytest.raises(VacuousCheck, match="say why in because="):
         reproduce("x", published=0.86, ours=0.9, at_least=0.1)
     with pytest.raises(VacuousCheck, match="not finite"):

@@ -7,11 +7,9 @@ influences. One line then converts what it returns. Printed are the largest devi
 the Pearson correlation r with ours, and the CPU time over ours, all on one thread. A library that claims to be exact
 and is not makes the run fail.
 
-Each library runs in a process of its own, beside ours, so that no import disturbs another. Not part of `make bench`:
-pyDVL wants numpy below 2, so make an environment apart, and install all at once, lest pip replace torch,
-
-    pip install torch==2.13.0 "pydvl[influence]==0.10.0" captum==0.9.0 kronfluence==1.0.1 scikit-learn scipy pooch
-    pip install --no-deps -e .
+Each library runs in a process of its own, beside ours, so that no import disturbs another. Run by `make bench` in an
+environment apart, .venv-bench, since pyDVL wants numpy below 2; the versions are those of the extra [bench] in
+pyproject.toml. All are installed by one command, lest pip replace torch.
 """
 
 import dataclasses

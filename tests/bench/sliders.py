@@ -1,7 +1,8 @@
-"""From a key press on a slider to the new picture in the browser: every slider of a lecture, beside `interact`.
+"""From a key press on a slider to the new picture in the browser: every slider of some lectures, beside `interact`.
 
-Run by `make bench`. The two are measured in one JupyterLab, one after the other. The
-`interact` notebook draws the same picture as the first slider with the usual recipe, a new pyplot figure on each call.
+Run by `make bench`. All are measured in one JupyterLab, one after the other. The `interact` notebook draws the same
+picture as the first slider with the usual recipe, a new pyplot figure on each call. Other lectures than the ones named
+below can be given on the command line.
 """
 
 import statistics
@@ -14,7 +15,8 @@ import nbformat
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from lab import NOTEBOOKS, lab_page, open_notebook, run_all
 
-LECTURE = "2_1_influence_formulas.ipynb"
+LECTURE = "2_1_influence_formulas.ipynb"  # whose first slider `interact` moves
+HEAVIEST = "2_3_influence_on_mnist.ipynb"  # where a picture takes a product with an inverse of 7,150 rows
 KEYS = 60
 INTERACT = """
 import ipywidgets
@@ -64,10 +66,11 @@ def waits(page, handle):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder, lab_page(folder, LECTURE) as (page, address):
+    lectures = sys.argv[1:] or (LECTURE, HEAVIEST)
+    with tempfile.TemporaryDirectory() as folder, lab_page(folder, *lectures) as (page, address):
         nbformat.write(interact_notebook(), Path(folder) / "notebooks" / "interact.ipynb")
         found = {}
-        for name in ("interact.ipynb", LECTURE):
+        for name in ("interact.ipynb", *lectures):
             open_notebook(page, address, name)
             run_all(page)
             page.evaluate(LISTEN)

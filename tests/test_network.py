@@ -1,0 +1,90 @@
+"""The small network: its derivatives against differences, its minima against conditions that define them."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import cho_factor
+
+from helpers import data, network
+
+DIGITS = data.digits()
+X, Y = torch.tensor(DIGITS.train_x[:20]), torch.tensor(DIGITS.train_y[:20])
+ONE = torch.ones(20, dtype=torch.float64)
+RNG = np.random.default_rng(0)
+W = network.start(RNG)
+ALONG = RNG.normal(size=len(W))
+
+
+def objective(w):
+    return network.objective(w, X, Y, 0.1, ONE)
+
+
+def difference(function, step=1e-5):
+    return (function(W + step * ALONG) - function(W - step * ALONG)) / (2 * step)
+
+
+def test_640_weights_of_which_biases_start_at_zero():
+    assert W.shape == (640,) and np.all(W[-10:] == 0) and not np.any(W[:54] == 0)
+
+
+def test_the_first_layer_is_a_convolution():
+    filters = torch.tensor(W[:54]).reshape(9, 6).T.reshape(6, 1, 3, 3)
+    by_torch = torch.nn.functional.conv2d(X.reshape(-1, 1, 8, 8), filters)
+    ours = X[:, network.FIRST] @ torch.tensor(W[:54]).reshape(9, 6)
+    np.testing.assert_allclose(ours.reshape(20, 6, 6, 6).permute(0, 3, 1, 2), by_torch, atol=1e-12)
+
+
+def test_gradient_and_hessian_against_differences():
+    slope = difference(lambda w: network.value_and_gradient(objective, w)[0])
+    np.testing.assert_allclose(network.value_and_gradient(objective, W)[1] @ ALONG, slope, rtol=1e-6)
+    bent = difference(lambda w: network.value_and_gradient(objective, w)[1])
+    np.testing.assert_allclose(network.hessian(objective, W) @ ALONG, bent, atol=1e-6 * np.abs(bent).max())
+
+
+def test_gradients_of_examples_add_up_to_that_of_the_objective():
+    mean = network.gradients(W, X, Y, 0.1).mean(axis=0)
+    np.testing.assert_allclose(mean, network.value_and_gradient(objective, W)[1], atol=1e-12)
+
+
+def test_gauss_newton_is_the_hessian_of_the_divergence():
+    fixed = torch.log_softmax(network.logits(torch.tensor(W), X), dim=1)
+
+    def divergence(w):
+        return torch.sum(fixed.exp() * (fixed - torch.log_softmax(network.logits(w, X), dim=1)), dim=1).mean()
+
+    np.testing.assert_allclose(network.gauss_newton(W, X), network.hessian(divergence, W), atol=1e-10)
+
+
+def test_leaving_out_is_fitting_the_rest_and_retraining_finds_it():
+    keep = ONE.clone()
+    keep[3] = 0
+    rest = [i for i in range(20) if i != 3]
+    part = network.objective(torch.tensor(W), X[rest], Y[rest], 0.1, ONE[rest]) * 19 / 20
+    np.testing.assert_allclose(network.objective(torch.tensor(W), X, Y, 0.1, keep), part)
+
+    def without(w):
+        return network.objective(w, X, Y, 0.1, keep)
+
+    w = network.minimise(objective, W, 1e-11)
+    assert np.linalg.norm(network.value_and_gradient(objective, w)[1]) <= 1e-11
+    retrained = network.retrain(without, w, cho_factor(network.hessian(objective, w)), 1e-11)
+    assert np.linalg.norm(network.value_and_gradient(without, retrained)[1]) <= 1e-11
+    assert np.linalg.norm(retrained - w) > 1e-3
+
+
+def test_a_function_without_a_minimum_is_told():
+    with pytest.raises(ArithmeticError, match="minimise: the gradient's norm stays at 1"):
+        network.minimise(lambda w: w[0], np.zeros(2), 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: network.logits(torch.zeros(639), X), r"w: got shape \(639,\); want \(640,\)"),
+        (lambda: network.logits(torch.tensor(W), X[:, :63]), r"x: got shape \(20, 63\); want \(any, 64\)"),
+        (lambda: network.objective(torch.tensor(W), X, Y, 0.1, ONE[:2]), r"keep: got shape \(2,\); want \(20,\)"),
+    ],
+)
+def test_bad_input_is_named(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
