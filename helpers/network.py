@@ -75,12 +75,17 @@ def hessian(function, w):
 
 def gradients(w, x, y, l2):
     """Gradient of each example's loss, ridge share included, (n, p)."""
-    return torch.func.jacrev(lambda v: cross_entropies(v, x, y))(torch.tensor(w)).numpy() + l2 * w
+
+    def loss(v, image, label):
+        return cross_entropies(v, image[None], label[None])[0]
+
+    return torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))(torch.tensor(w), x, y).numpy() + l2 * w
 
 
 def gauss_newton(w, x):
     """Mean over examples of Jᵀ (diag p - p pᵀ) J, (p, p), with J the derivative of the logits; never negative."""
-    jacobian = torch.func.jacrev(lambda v: logits(v, x))(torch.tensor(w))
+    of_one = torch.func.jacrev(lambda v, image: logits(v, image[None])[0])
+    jacobian = torch.func.vmap(of_one, in_dims=(None, 0))(torch.tensor(w), x)
     p = torch.softmax(logits(torch.tensor(w), x), dim=1)
     curvature = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
     bent = torch.einsum("nkl,nlb->nkb", curvature, jacobian)
@@ -88,19 +93,22 @@ def gauss_newton(w, x):
 
 
 def minimise(function, w, largest_gradient, steps=3000):
-    """L-BFGS and then Newton steps from w, until the gradient's norm is at most `largest_gradient`; (p,).
+    """L-BFGS and then Newton steps from w, to a minimum with a gradient's norm of at most `largest_gradient`; (p,).
 
-    Newton steps take the absolute values of the Hessian's eigenvalues, so that they lead away from a saddle.
-    Raises ArithmeticError when 60 of them do not suffice.
+    Newton steps take the absolute values of the Hessian's eigenvalues, so that they lead away from a saddle; where the
+    gradient vanishes at one all the same, the search goes on from a little way down its steepest descent.
+    Raises ArithmeticError when 60 Newton steps do not suffice.
     """
     settings = {"maxiter": steps, "maxfun": 10 * steps, "maxcor": 30, "ftol": 0, "gtol": 1e-9}
     w = minimize(lambda v: value_and_gradient(function, v), w, jac=True, method="L-BFGS-B", options=settings).x
     value, gradient = value_and_gradient(function, w)
     for _ in range(60):
         norm = np.linalg.norm(gradient)
-        if norm <= largest_gradient:
-            return w
         eigenvalues, vectors = np.linalg.eigh(hessian(function, w))
+        if norm <= largest_gradient:
+            if eigenvalues[0] > -1e-9:
+                return w
+            return minimise(function, w + 0.1 * vectors[:, 0], largest_gradient, steps)
         step = -vectors @ ((vectors.T @ gradient) / np.maximum(np.abs(eigenvalues), 1e-6))
         for length in 0.5 ** np.arange(30):
             value_there, gradient_there = value_and_gradient(function, w + length * step)

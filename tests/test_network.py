@@ -72,6 +72,13 @@ def test_leaving_out_is_fitting_the_rest_and_retraining_finds_it():
     assert np.linalg.norm(retrained - w) > 1e-3
 
 
+def test_a_saddle_is_left():
+    def saddle(w):
+        return w[0] ** 2 - w[1] ** 2 / 2 + w[1] ** 4 / 4  # flat at the origin, minima at w[1] = -1 and 1
+
+    np.testing.assert_allclose(np.abs(network.minimise(saddle, np.zeros(2), 1e-9)), [0, 1], atol=1e-8)
+
+
 def test_a_function_without_a_minimum_is_told():
     with pytest.raises(ArithmeticError, match="minimise: the gradient's norm stays at 1"):
         network.minimise(lambda w: w[0], np.zeros(2), 1e-9)
