@@ -28,7 +28,7 @@ def on_loss(weights, x, y, test_x, test_y, l2):
     x, y, weights = _problem(x, y, weights)
     solved = _solve(weights, x, l2, _gradients_at_tests(weights, test_x, test_y, l2).T).T
     # The gradients of all training examples, (n, d*K), would be K times as large as the data; their products are not.
-    residuals = softmax_function(x @ weights, axis=1) - np.eye(weights.shape[1])[y]
+    residuals = softmax.residuals(weights, x, y)
     products = [np.sum((x @ one.reshape(weights.shape)) * residuals, axis=1) for one in solved]
     return -np.array(products) - l2 * (solved @ weights.ravel())[:, None]
 
@@ -37,7 +37,7 @@ def of_perturbation(weights, x, y, test_x, test_y, l2, index):
     """-∇L(z_test)ᵀ H⁻¹ ∇_x ∇_θ L(z_index), (d,): one number for each feature of training example `index`.
 
     test_x (d,) with test_y a label, or (1, d) with (1,). Moving the features by a small delta moves the test loss by
-    about 1/n times the product of this row with delta. Koh & Liang 2017, section 2.2.
+    about 1/n times the product of this row with delta. Derived in 2_5, eq. 2.5.4.
     """
     x, y, weights = _problem(x, y, weights)
     index = arguments.index("index", index, len(x))
@@ -171,7 +171,7 @@ def _batches(x, y, l2, weights, indices):
     n, l2 = len(x), arguments.positive("l2", l2)
     if n < 2:
         raise ValueError("x: got 1 example; want at least 2, so that something is left")
-    residuals = softmax_function(x @ weights, axis=1) - np.eye(weights.shape[1])[y]
+    residuals = softmax.residuals(weights, x, y)
     mean_gradient = (x.T @ residuals / n + l2 * weights).ravel()
     # The ridge share of the one that goes can go from all of the matrix at once.
     inverse = np.linalg.inv(softmax.hessian(weights, x, l2 * (n - 1) / n))
