@@ -11,6 +11,7 @@ from scipy.special import softmax as softmax_function
 
 from helpers import arguments, softmax
 
+CHUNK = 256  # examples whose gradients on_loss forms together; those of all would be K times as large as the data
 BATCH = 64  # problems that leave_one_out solves together; their logits are (n, K, BATCH) numbers
 
 
@@ -27,10 +28,11 @@ def on_loss(weights, x, y, test_x, test_y, l2):
     """
     x, y, weights = _problem(x, y, weights)
     solved = _solve(weights, x, l2, _gradients_at_tests(weights, test_x, test_y, l2).T).T
-    # The gradients of all training examples, (n, d*K), would be K times as large as the data; their products are not.
-    residuals = softmax.residuals(weights, x, y)
-    products = [np.sum((x @ one.reshape(weights.shape)) * residuals, axis=1) for one in solved]
-    return -np.array(products) - l2 * (solved @ weights.ravel())[:, None]
+    values = np.empty((len(solved), len(x)))
+    for first in range(0, len(x), CHUNK):
+        piece = slice(first, first + CHUNK)
+        values[:, piece] = -solved @ softmax.gradients(weights, x[piece], y[piece], l2).T
+    return values
 
 
 def of_perturbation(weights, x, y, test_x, test_y, l2, index):
@@ -231,8 +233,10 @@ def _gradients_at_tests(weights, test_x, test_y, l2):
 
 def _solve(weights, x, l2, right):
     """H⁻¹ times each column of `right`. The ridge makes H positive definite, so a Cholesky factor exists."""
+    hessian = softmax.hessian(weights, x, l2)
     try:
-        return cho_solve(cho_factor(softmax.hessian(weights, x, l2), lower=True), right)
+        # The transpose is the same matrix and lies in memory as LAPACK wants it, so that nothing is copied.
+        return cho_solve(cho_factor(hessian.T, lower=True, overwrite_a=True), right)
     except np.linalg.LinAlgError:
         raise ArithmeticError(
             f"the Hessian is not positive definite to rounding; scale x to about unit size or take l2 above {l2:g}"
