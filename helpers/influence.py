@@ -86,7 +86,7 @@ def conjugate_gradient(product, right, rtol=1e-10):
 
 
 def lissa(weights, x, l2, right, scale, depth, batch, repeats, rng):
-    """An estimate of H⁻¹ right, (d*K,), by a stochastic Neumann series (LiSSA). Derived in 2_4, eq. 2.4.6.
+    """An estimate of H⁻¹ right, (d*K,), by a stochastic Neumann series (LiSSA). Derived in 2_4, eq. 2.4.7.
 
     right     (d*K,)
     scale     larger than half of the largest eigenvalue of H, or the estimate diverges; in practice several times that
