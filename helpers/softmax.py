@@ -89,20 +89,19 @@ def hessian(weights, x, l2):
     weights, x, l2 = _problem(weights, x, l2)
     n, d = x.shape
     classes = weights.shape[1]
-    probabilities = softmax(x @ weights, axis=1)
-    # The block of classes k and j is xᵀ diag(c) x / n with c = p_k (δ_kj - p_j). Each feature times those from it on,
-    # against all pairs of classes at once, is half of the work of a product for each block, which is symmetric.
-    k, j = np.tril_indices(classes, -1)
-    curvature = -probabilities[:, k] * probabilities[:, j] / n
+    # The block of classes k and j is -CᵀC, where C is x with its rows times the root of p_k p_j / n. NumPy computes a
+    # product of a matrix with its own transpose at half the price.
+    root = np.sqrt(softmax(x @ weights, axis=1).T / np.sqrt(n))
     columns = np.ascontiguousarray(x.T)
-    result = np.empty((d, classes, d, classes))
-    for feature in range(d):
-        blocks = np.zeros((d - feature, classes, classes))
-        blocks[:, k, j] = blocks[:, j, k] = (columns[feature:] * columns[feature]) @ curvature
-        blocks[:, range(classes), range(classes)] = -blocks.sum(axis=2)  # since p sums to one
-        result[feature, :, feature:] = blocks.transpose(1, 0, 2)
-        result[feature:, :, feature] = blocks
-    result = result.reshape(d * classes, d * classes)
+    result = np.zeros((classes, d, classes, d))
+    for k in range(classes):
+        for j in range(k):
+            scaled = columns * (root[k] * root[j])
+            result[k, :, j] = result[j, :, k] = -(scaled @ scaled.T)
+    for k in range(classes):
+        result[k, :, k] = -result[k].sum(axis=1)  # since p sums to one
+    columns = scaled = None  # frees two copies of x before the matrix is copied
+    result = result.transpose(1, 0, 3, 2).reshape(d * classes, d * classes)
     result[np.diag_indices(d * classes)] += l2
     return result
 
