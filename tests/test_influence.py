@@ -42,6 +42,14 @@ def test_on_loss_is_the_derivative_of_the_test_loss(fitted):
         np.testing.assert_allclose(found[:, i], (losses[0] - losses[1]) / 2e-5, rtol=1e-5, atol=1e-6)
 
 
+def test_on_loss_of_more_examples_than_it_takes_at_a_time(fitted):
+    x, y, test_x, test_y, ridge, weights = fitted
+    copies = influence.CHUNK // N + 2  # of all examples, which changes neither the fit nor the Hessian
+    found = influence.on_loss(weights, np.tile(x, (copies, 1)), np.tile(y, copies), test_x, test_y, ridge)
+    once = influence.on_loss(weights, x, y, test_x, test_y, ridge)
+    np.testing.assert_allclose(found, np.tile(once, copies), rtol=1e-9, atol=1e-12)
+
+
 def test_of_perturbation_predicts_refits_to_moved_features(fitted):
     x, y, test_x, test_y, ridge, weights = fitted
     i, step = 11, 1e-5
