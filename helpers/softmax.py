@@ -77,6 +77,13 @@ def loss(weights, x, y, l2):
     return logsumexp(logits, axis=1) - logits[np.arange(len(x)), y] + l2 / 2 * np.sum(weights**2)
 
 
+def residuals(weights, x, y):
+    """Predicted probabilities minus the one-hot labels, (n, K): the gradient with respect to the logits."""
+    result = softmax(x @ weights, axis=1)
+    result[np.arange(len(x)), y] -= 1
+    return result
+
+
 def gradients(weights, x, y, l2):
     """The gradient of each example's loss, ridge share included, (n, d*K)."""
     weights, x, l2 = _problem(weights, x, l2)
@@ -126,13 +133,6 @@ def _sample_weight(sample_weight, n):
     if s.min() < 0 or s.max() == 0:
         raise ValueError(f"sample_weight: got values from {s.min():g} to {s.max():g}; want 0 or more, and one above 0")
     return s
-
-
-def residuals(weights, x, y):
-    """Predicted probabilities minus the one-hot labels, (n, K): the gradient with respect to the logits."""
-    result = softmax(x @ weights, axis=1)
-    result[np.arange(len(x)), y] -= 1
-    return result
 
 
 def _newton_step(weights, gradient, x, l2, s, rtol):
