@@ -28,8 +28,9 @@ def array(name, value, shape):
     if not np.all(np.isfinite(result)):
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
         raise ValueError(f"{name}: got {result[place]} at index {place}; want finite numbers only")
-    if np.max(np.abs(result)) > LARGEST_NUMBER:
-        raise ValueError(f"{name}: got {np.max(np.abs(result)):g}; want numbers of size {LARGEST_NUMBER:g} or less")
+    largest = max(result.max(), -result.min())  # without a copy of what may be hundreds of megabytes
+    if largest > LARGEST_NUMBER:
+        raise ValueError(f"{name}: got {largest:g}; want numbers of size {LARGEST_NUMBER:g} or less")
     return result
 
 
