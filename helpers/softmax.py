@@ -79,16 +79,16 @@ def loss(weights, x, y, l2):
 
 def residuals(weights, x, y):
     """Predicted probabilities minus the one-hot labels, (n, K): the gradient with respect to the logits."""
-    result = softmax(x @ weights, axis=1)
-    result[np.arange(len(x)), y] -= 1
-    return result
+    weights = arguments.array("weights", weights, (None, None))
+    x = arguments.array("x", x, (None, len(weights)))
+    return _residuals(weights, x, arguments.labels("y", y, len(x), weights.shape[1]))
 
 
 def gradients(weights, x, y, l2):
     """The gradient of each example's loss, ridge share included, (n, d*K)."""
     weights, x, l2 = _problem(weights, x, l2)
     y = arguments.labels("y", y, len(x), weights.shape[1])
-    return np.einsum("nd,nk->ndk", x, residuals(weights, x, y)).reshape(len(x), -1) + l2 * weights.ravel()
+    return np.einsum("nd,nk->ndk", x, _residuals(weights, x, y)).reshape(len(x), -1) + l2 * weights.ravel()
 
 
 def hessian(weights, x, l2):
@@ -145,8 +145,14 @@ def _newton_step(weights, gradient, x, l2, s, rtol):
     return cg(hessian, -gradient.ravel(), rtol=rtol)[0].reshape(weights.shape)
 
 
+def _residuals(weights, x, y):
+    result = softmax(x @ weights, axis=1)
+    result[np.arange(len(x)), y] -= 1
+    return result
+
+
 def _mean_gradient(weights, x, y, l2, s):
-    return x.T @ (s[:, None] * residuals(weights, x, y)) / len(x) + l2 * s.mean() * weights
+    return x.T @ (s[:, None] * _residuals(weights, x, y)) / len(x) + l2 * s.mean() * weights
 
 
 def _product(probabilities, x, l2, s, direction):

@@ -27,6 +27,9 @@ def test_loss_gradients_and_hessian_agree_with_autograd(problem):
     np.testing.assert_allclose(softmax.loss(weights, x, y, RIDGE), torch_losses(theta, x, y), rtol=1e-12)
     jacobian = torch.func.jacrev(torch_losses)(theta, x, y).reshape(N, -1)
     np.testing.assert_allclose(softmax.gradients(weights, x, y, RIDGE), jacobian, rtol=1e-10, atol=1e-12)
+    logits = torch.tensor(x @ weights, requires_grad=True)
+    torch.nn.functional.cross_entropy(logits, torch.tensor(y), reduction="sum").backward()
+    np.testing.assert_allclose(softmax.residuals(weights, x, y), logits.grad, rtol=1e-10, atol=1e-14)
     second = torch.func.hessian(lambda t: torch_losses(t, x, y).mean())(theta).reshape(D * K, D * K)
     np.testing.assert_allclose(softmax.hessian(weights, x, RIDGE), second, rtol=1e-10, atol=1e-12)
     vector = rng.normal(size=D * K)
@@ -113,6 +116,8 @@ NAN = np.array([[1, 1], [1, np.nan], [1, 1], [1, 1.0]])
         (lambda: softmax.fit(X, None, 1), "y: got NoneType that is not an array of real numbers|y: got shape"),
         (lambda: softmax.loss(W, X, None, 1), "y: got"),
         (lambda: softmax.gradients(W, X, None, 1), "y: got"),
+        (lambda: softmax.residuals(W, X, Y[:-1]), r"y: got shape \(3,\); want \(4,\)"),
+        (lambda: softmax.residuals(W.T, X, Y), r"x: got shape \(4, 2\); want \(any, 3,\)"),
         (lambda: softmax.fit(X + 1j, Y, 1), "x: got ndarray that is not an array of real numbers"),
         (lambda: softmax.fit(X * 1e200, Y, 1), r"x: got 1e\+200; want numbers of size 1e\+100 or less"),
         (lambda: softmax.fit(np.ma.masked_equal(X, 1), Y, 1), "x: got MaskedArray that is not .* masked"),
