@@ -27,12 +27,12 @@ def on_loss(weights, x, y, test_x, test_y, l2):
     Positive is harmful: more weight on that training example would raise the test loss, and removing it lowers it.
     """
     x, y, weights = _problem(x, y, weights)
-    solved = _solve(weights, x, l2, _gradients_at_tests(weights, test_x, test_y, l2).T).T
-    values = np.empty((len(solved), len(x)))
+    solved = -_solve(weights, x, l2, _gradients_at_tests(weights, test_x, test_y, l2).T)
+    values = np.empty((len(x), solved.shape[1]))
     for first in range(0, len(x), CHUNK):
         piece = slice(first, first + CHUNK)
-        values[:, piece] = -solved @ softmax.gradients(weights, x[piece], y[piece], l2).T
-    return values
+        values[piece] = softmax.gradients(weights, x[piece], y[piece], l2) @ solved
+    return values.T
 
 
 def of_perturbation(weights, x, y, test_x, test_y, l2, index):

@@ -92,23 +92,31 @@ def gradients(weights, x, y, l2):
 
 
 def hessian(weights, x, l2):
-    """The Hessian (d*K, d*K) of the mean loss. It does not depend on the labels."""
+    """The Hessian (d*K, d*K) of the mean loss. It does not depend on the labels. Explained in 2_3, section 2."""
     weights, x, l2 = _problem(weights, x, l2)
-    n, d = x.shape
-    classes = weights.shape[1]
-    # The block of classes k and j is -CᵀC, where C is x with its rows times the root of p_k p_j / n. NumPy computes a
-    # product of a matrix with its own transpose at half the price.
-    root = np.sqrt(softmax(x @ weights, axis=1).T / np.sqrt(n))
-    columns = np.ascontiguousarray(x.T)
-    result = np.zeros((classes, d, classes, d))
+    d, classes = weights.shape
+    p = softmax(x @ weights, axis=1)
+    larger, smaller = np.tril_indices(classes, -1)
+    products = p[:, larger] * p[:, smaller] / -len(x)
+    # The block of two classes is symmetric, and the entries of a feature are sums over the examples in which it is not
+    # zero. With the feature first that is zero least often, one that many examples have is paired with few others.
+    order = np.argsort(-np.count_nonzero(x, axis=0), kind="stable")
+    x = x[:, order].copy(order="C")
+    blocks = np.empty((len(larger), d, d))
+    for j in range(d):
+        present = np.flatnonzero(x[:, j])
+        weighted = products[present]
+        weighted *= x[present, j, None]
+        entries = weighted.T @ x[present, : j + 1]
+        blocks[:, order[j], order[: j + 1]] = entries
+        blocks[:, order[: j + 1], order[j]] = entries
+    result = np.zeros((d, classes, d, classes))
+    by_class = result.transpose(1, 3, 0, 2)
+    by_class[larger, smaller] = blocks
+    by_class[smaller, larger] = blocks
     for k in range(classes):
-        for j in range(k):
-            scaled = columns * (root[k] * root[j])
-            result[k, :, j] = result[j, :, k] = -(scaled @ scaled.T)
-    for k in range(classes):
-        result[k, :, k] = -result[k].sum(axis=1)  # since p sums to one
-    columns = scaled = None  # frees two copies of x before the matrix is copied
-    result = result.transpose(1, 0, 3, 2).reshape(d * classes, d * classes)
+        by_class[k, k] = -by_class[k].sum(axis=0)  # since p sums to one
+    result = result.reshape(d * classes, d * classes)
     result[np.diag_indices(d * classes)] += l2
     return result
 
