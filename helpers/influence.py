@@ -39,7 +39,7 @@ def of_perturbation(weights, x, y, test_x, test_y, l2, index):
     """-∇L(z_test)ᵀ H⁻¹ ∇_x ∇_θ L(z_index), (d,): one number for each feature of training example `index`.
 
     test_x (d,) with test_y a label, or (1, d) with (1,). Moving the features by a small delta moves the test loss by
-    about 1/n times the product of this row with delta. Derived in 2_5, eq. 2.5.4.
+    about 1/n times the product of this row with delta. Derived in 2_6, eq. 2.6.4.
     """
     x, y, weights = _problem(x, y, weights)
     index = arguments.index("index", index, len(x))
@@ -58,7 +58,7 @@ def of_perturbation(weights, x, y, test_x, test_y, l2, index):
 
 
 def conjugate_gradient(product, right, rtol=1e-10):
-    """The solution s of H s = right by conjugate gradient, from products with H alone. Derived in 2_4, eq. 2.4.3.
+    """The solution s of H s = right by conjugate gradient, from products with H alone. Derived in 2_5, eq. 2.5.3.
 
     product   product(v) = H v for v of the shape of `right` (p,); H symmetric and positive definite
     rtol      stop when the residual's norm is this part of that of `right`, below 1
@@ -86,7 +86,7 @@ def conjugate_gradient(product, right, rtol=1e-10):
 
 
 def lissa(weights, x, l2, right, scale, depth, batch, repeats, rng):
-    """An estimate of H⁻¹ right, (d*K,), by a stochastic Neumann series (LiSSA). Derived in 2_4, eq. 2.4.7.
+    """An estimate of H⁻¹ right, (d*K,), by a stochastic Neumann series (LiSSA). Derived in 2_5, eq. 2.5.7.
 
     right     (d*K,)
     scale     larger than half of the largest eigenvalue of H, or the estimate diverges; in practice several times that
@@ -127,7 +127,7 @@ def leave_one_out(x, y, l2, weights, indices=None):
 
     Batches of problems are solved together, each by Newton steps with its own Hessian at `weights`, kept fixed, down to
     a gradient norm of 1e-12. A problem whose gradient does not shrink fast is handed to `softmax.fit`.
-    Explained in 2_2, eq. 2.2.1.
+    Explained in 2_3, eq. 2.3.1.
     """
     x, y, weights = _problem(x, y, weights)
     indices = arguments.indices("indices", indices, len(x))
@@ -152,7 +152,7 @@ def leave_one_out(x, y, l2, weights, indices=None):
 def newton_step(x, y, l2, weights, indices=None):
     """Weights after one Newton step from `weights` towards each leave-one-out fit, (len(indices), d, K).
 
-    Far closer to `leave_one_out` than influence is, for little more work. Derived in 2_2, eq. 2.2.5.
+    Far closer to `leave_one_out` than influence is, for little more work. Derived in 2_3, eq. 2.3.5.
     """
     x, y, weights = _problem(x, y, weights)
     indices = arguments.indices("indices", indices, len(x))

@@ -92,7 +92,7 @@ def gradients(weights, x, y, l2):
 
 
 def hessian(weights, x, l2):
-    """The Hessian (d*K, d*K) of the mean loss. It does not depend on the labels. Explained in 2_3, section 2."""
+    """The Hessian (d*K, d*K) of the mean loss. It does not depend on the labels. Explained in 2_4, section 2."""
     weights, x, l2 = _problem(weights, x, l2)
     d, classes = weights.shape
     p = softmax(x @ weights, axis=1)

@@ -1,4 +1,4 @@
-"""Leave-one-out retraining on MNIST, the truth of lecture 2_3 (Koh & Liang 2017, Fig. 2 left). Takes minutes, and 3 GB.
+"""Leave-one-out retraining on MNIST, the truth of lecture 2_4 (Koh & Liang 2017, Fig. 2 left). Takes minutes, and 3 GB.
 
 Stores the fitted weights; the 500 training images with the largest influence on one test image and 100 others, with
 the change of the loss on that test image when each of them is left out, retrained to a gradient norm of 1e-12; and the

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from lab import NOTEBOOKS, lab_page, open_notebook, run_all
 
 LECTURE = "2_1_influence_formulas.ipynb"  # whose first slider `interact` moves
-HEAVIEST = "2_3_influence_on_mnist.ipynb"  # where a picture takes a product with an inverse of 7,150 rows
+HEAVIEST = "2_4_influence_on_mnist.ipynb"  # where a picture takes a product with an inverse of 7,150 rows
 KEYS = 60
 INTERACT = """
 import ipywidgets
