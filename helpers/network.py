@@ -2,7 +2,7 @@
 
 3 x 3 convolution (6 channels), tanh, 3 x 3 convolution with stride 2 (6 channels), tanh, a linear layer: 640 weights in
 one vector w, float64. The loss of an example is L(z, w) = cross-entropy + l2/2 |w|², as in `softmax`. The objective is
-(1/n) sum_i keep_i L(z_i, w), with keep_i = 0 for an example that is left out. Used in 2_7.
+(1/n) sum_i keep_i L(z_i, w), with keep_i = 0 for an example that is left out. Used in 2_8.
 """
 
 import numpy as np

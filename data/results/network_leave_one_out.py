@@ -1,4 +1,4 @@
-"""A converged network and one that was stopped early, retrained without each example: the truth of lecture 2_7.
+"""A converged network and one that was stopped early, retrained without each example: the truth of lecture 2_8.
 
 Takes about ten minutes. Stores, for 300 digits and a ridge of 0.01: the converged weights, the changes of the 20
 largest test losses when each example is left out, how far the weights moved, and where they end when one of the ten
