@@ -60,7 +60,9 @@ def strip(notebook):
                 )
             if "data" in output:
                 output.data.pop(LIVE_VIEW, None)
-                output.metadata = nbformat.from_dict({})
+                # The alternative text of a picture; sizes and the like are the front end's.
+                words = {k: {"alt": v["alt"]} for k, v in output.metadata.items() if "alt" in v}
+                output.metadata = nbformat.from_dict(words)
     return notebook
 
 

@@ -24,6 +24,7 @@ import warnings
 
 import ipywidgets
 import numpy as np
+from IPython.display import Markdown, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
@@ -39,8 +40,8 @@ MOST_STOPS = 100
 def explore(draw, background=None, figsize=None, **controls):
     """Show the picture that `draw(figure, **values)` makes, redrawn whenever a control moves.
 
-    draw         adds artists to the figure. Its docstring is the caption, which serves as the picture's alternative
-                 text. Without a background it finds the figure empty each time and draws all of it.
+    draw         adds artists to the figure. Its docstring is the caption, which stands under the picture and is its
+                 alternative text. Without a background it finds the figure empty each time and draws all of it.
     background   background(figure) draws what no control changes: axes, limits, labels, fixed points
     figsize      inches, at the figure style's dots per inch
     controls     a `slider` or a `choice` for each further argument of `draw`
@@ -115,7 +116,7 @@ class Explorer:
             self._fixed = set(self._artists())
             self._containers = [list(axes.containers) for axes in self._axes]
         self.image = ipywidgets.Image(format="png", layout={"max_width": "100%"})
-        self.message = ipywidgets.HTML(self._caption_html())
+        self.message = ipywidgets.HTML()
         reset = ipywidgets.Button(description="Reset", tooltip="Every control back to where it started")
         reset.on_click(lambda _: self.reset())
         self.view = ipywidgets.VBox([*controls.values(), reset, self.image, self.message])
@@ -226,23 +227,53 @@ class Explorer:
     def _moved(self, _):
         try:
             self.image.value = self.picture()
-            self.message.value = self._caption_html()
+            self.message.value = ""
         except Exception as error:  # a front end hides an observer's exception, and the picture would lie in silence
             problem = html.escape(f"This picture could not be drawn: {type(error).__name__}: {error}")
             self.message.value = f"<strong>{problem}</strong>"
             raise
 
-    def _caption_html(self):
-        return f'<p style="max-width: 70em; line-height: 1.4">{html.escape(self.caption)}</p>'
-
     def _repr_mimebundle_(self, **kwargs):
-        """The live view, and for a reader without a kernel the present picture and its words."""
+        """The live view, and for a reader without a kernel the present picture, its controls in grey, and its words."""
         settings = ", ".join(f"{control.description} = {_words(control)}" for control in self.controls.values())
-        return {
+        still = _encode(np.vstack([self._render(), self._still_controls()]))
+        data = {
             "text/plain": f"[interactive figure] {self.caption} ({settings})",
-            "image/png": base64.b64encode(self.image.value).decode("ascii"),
+            "image/png": base64.b64encode(still).decode("ascii"),
             **{k: v for k, v in self.view._repr_mimebundle_().items() if k != "text/plain"},
         }
+        return data, {"image/png": {"alt": f"{self.caption} ({settings})"}}
+
+    def _ipython_display_(self):
+        """Show the view or the picture, and the caption under it in an output of its own (as `style.picture` does)."""
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+        display(Markdown(self.caption))
+
+    def _still_controls(self):
+        """Pixels as wide as the picture: the controls in grey at their values, and what moves them."""
+        width, line = self.figure.get_figwidth(), 0.26  # inches
+        height = line * (len(self.controls) + 1)
+        figure = Figure(figsize=(width, height), dpi=self.figure.dpi, layout="none")
+        canvas, axes = FigureCanvasAgg(figure), figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, width), ylim=(height, 0))
+        axes.set_axis_off()
+        grey = {"color": "0.55", "fontsize": 9, "va": "center"}
+        for row, control in enumerate(self.controls.values()):
+            y = line * (row + 0.5)
+            words = axes.text(0.1, y, control.description, **grey)
+            axes.text(width - 0.1, y, _words(control), ha="right", **grey)
+            if not hasattr(control, "options"):
+                low, start, high = _ends(control)
+                left = max(0.55 * width, words.get_window_extent(canvas.get_renderer()).x1 / figure.dpi + 0.2)
+                right = max(width - 0.9, left + 0.5)
+                axes.plot([left, right], [y, y], color="0.8", linewidth=3, solid_capstyle="round")
+                place = left + (right - left) * (start - low) / (high - low)
+                axes.plot(place, y, "o", color="0.65", markersize=8)
+        words = "Run this cell to move " + ("it." if len(self.controls) == 1 else "them.")
+        axes.text(0.1, height - line / 2, words, **(grey | {"style": "italic"}))
+        canvas.draw()
+        return np.array(canvas.buffer_rgba())
 
 
 def _drawn_numbers(artist):
@@ -287,6 +318,12 @@ def _round_step(description, low, start, high, smallest):
     raise ValueError(
         f"slider {description!r}: no round step of at most {MOST_STOPS} stops meets {low}, {start} and {high}"
     )
+
+
+def _ends(control):
+    """Where a slider starts, stands and ends, on the scale on which its stops are evenly spaced."""
+    log = isinstance(control, ipywidgets.FloatLogSlider)
+    return control.min, np.log10(control.value) if log else control.value, control.max
 
 
 def _stops(control):

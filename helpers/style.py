@@ -1,7 +1,12 @@
 """One look for all pictures: sizes, a colour-blind-safe colour cycle, image grids."""
 
+import base64
+import io
+
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Markdown, display
 
 WIDE = (7.0, 3.4)  # inches; one or two panels across the page
 
@@ -41,3 +46,30 @@ def show_image(axes, image, title="", **imshow):
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize="small")
     return axes.imshow(image.reshape(side, side), **imshow)
+
+
+def picture(figure, sentence):
+    """The figure with one sentence that says what to see in it. To be the last expression of a cell that draws.
+
+    A cell shows two outputs: the PNG, whose alternative text is the sentence, and the sentence in Markdown.
+    Raises ValueError when the sentence is empty.
+    """
+    if not isinstance(sentence, str) or not sentence.strip():
+        raise ValueError(f"sentence: got {sentence!r}; want one sentence that says what to see in the picture")
+    return Picture(figure, " ".join(sentence.split()))
+
+
+class Picture:
+    """What `picture` returns: it shows itself as the result of a cell."""
+
+    def __init__(self, figure, sentence):
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png")
+        plt.close(figure)  # or the cell would show it once more
+        self.png, self.sentence = stream.getvalue(), sentence
+
+    def _ipython_display_(self):
+        # Two outputs: JupyterLab shows one form of a bundle only, and converters take the words from the metadata.
+        data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.sentence}
+        display(data, metadata={"image/png": {"alt": self.sentence}}, raw=True)
+        display(Markdown(self.sentence))

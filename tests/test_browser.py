@@ -61,7 +61,6 @@ def check_explorer(page, explorer):
     explorer.get_by_role("button", name="Reset").click()
     expect_change(page, image, before)
     assert image.count() == 1 and image.get_attribute("data-marked") == "the same node", "the <img> was replaced"
-    assert explorer.locator("p").inner_text(), "the caption"
 
 
 def expect_change(page, image, before):

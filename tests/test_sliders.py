@@ -94,22 +94,44 @@ def test_the_picture_over_a_background_is_the_one_drawn_whole():
 
 
 def test_without_a_kernel_a_reader_has_the_picture_and_the_words():
-    bundle = wave()._repr_mimebundle_()
+    explorer = wave()
+    bundle, metadata = explorer._repr_mimebundle_()
     assert bundle["text/plain"] == (
         "[interactive figure] A wave: frequency packs periods, size stretches them. "
         "(frequency = 2, size (metres) = 1.00)"
     )
+    assert metadata["image/png"]["alt"] == bundle["text/plain"].removeprefix("[interactive figure] ")
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
-def test_the_caption_stands_under_the_picture_with_its_symbols_escaped():
-    def draw(figure, x):
-        "Where 1 < 2 & so on."
-        figure.subplots().plot([0, x])
+def test_under_the_still_picture_stand_its_controls_and_its_caption_in_an_output_of_its_own(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sliders, "display", lambda content, **options: shown.append((content, options)))
+    explorer = wave()
+    explorer._ipython_display_()
+    (bundle, options), (caption, _) = shown
+    assert caption.data == explorer.caption == "A wave: frequency packs periods, size stretches them."
+    assert options["raw"] and caption.data in options["metadata"]["image/png"]["alt"]
 
-    message = explore(draw, x=slider("x", 0, 1, value=0.5)).view.children[-1]
-    assert "Where 1 &lt; 2 &amp; so on." in message.value
+    def still():
+        data, _ = explorer._repr_mimebundle_()
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))))
+
+    height, width, _ = np.asarray(Image.open(io.BytesIO(explorer.image.value))).shape
+    before = still()
+    assert before.shape[0] > height and before.shape[1] == width
+    explorer.controls["size"].value = 2.0
+    assert not np.array_equal(before[height:], still()[height:]), "the grey handle stands where the control does"
+
+
+@pytest.mark.parametrize("control", [slider("x" * 90, 1e-3, 1.0, value=0.1, log=True), choice("which", ["a", "b"])])
+def test_any_control_can_be_drawn_in_grey(control):
+    def draw(figure, x):
+        "Something."
+        figure.subplots().plot([0, 1])
+
+    assert explore(draw, x=control)._still_controls().shape[2] == 4
 
 
 def test_an_exception_is_told_under_the_picture_and_forgotten_after():
@@ -122,7 +144,7 @@ def test_an_exception_is_told_under_the_picture_and_forgotten_after():
         explorer.controls["x"].value = 0
     assert "This picture could not be drawn: ZeroDivisionError" in explorer.message.value
     explorer.reset()
-    assert "One over x." in explorer.message.value
+    assert explorer.message.value == ""
 
 
 def test_what_draw_adds_goes_without_a_trace():

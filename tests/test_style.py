@@ -1,5 +1,7 @@
 """The figure style, and images the right way up."""
 
+import base64
+
 import matplotlib
 import numpy as np
 import pytest
@@ -27,3 +29,18 @@ def test_an_image_keeps_its_rows_and_columns(shape):
 def test_what_is_not_square_is_refused(shape):
     with pytest.raises(ValueError, match="image: got shape"):
         style.show_image(Figure().subplots(), np.zeros(shape))
+
+
+def test_a_picture_shows_its_png_with_words_and_then_its_sentence(monkeypatch):
+    shown = []
+    monkeypatch.setattr(style, "display", lambda content, **options: shown.append((content, options)))
+    style.picture(Figure(), "Two\n  lines meet.")._ipython_display_()
+    (bundle, options), (sentence, _) = shown
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG") and options["raw"]
+    assert bundle["text/plain"] == options["metadata"]["image/png"]["alt"] == sentence.data == "Two lines meet."
+
+
+@pytest.mark.parametrize("sentence", ["", "  ", None, 3])
+def test_a_picture_needs_a_sentence(sentence):
+    with pytest.raises(ValueError, match="sentence: got"):
+        style.picture(Figure(), sentence)
