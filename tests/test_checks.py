@@ -353,7 +353,7 @@ def test_bound_on_either_side_of_its_limit(size, capsys):
     check_bound("9.9.5", "x", sides[:1], 0, kind="sign")
     assert capsys.readouterr().out == "".join(f"✓ (9.9.5) x: held at {n} of {n} places\n" for n in (3, 2, 2, 1))
     with pytest.raises(AssertionError, match=f"broken at 2 of 3 places, by up to {size * 0.5:.2g}".replace("+", ".")):
-        check_bound("9.9.5", "x", sides, sides + size * np.array([-0.5, 7, -0.25]))
+        check_bound("9.9.5", "x", sides, sides + size * np.array([-0.5, 0, -0.25]))
     for smaller, larger in (([[1.0, np.nan]], 2.0), (0.0, [2.0, np.inf]), (np.zeros(0), 1.0), (1.0, np.zeros(0))):
         with pytest.raises(VacuousCheck, match="a side is empty or not finite"):
             check_bound("9.9.5", "x", smaller, larger)
@@ -399,6 +399,12 @@ def test_arguments_of_a_bound(arguments, told):
         check_bound("9.9.5", "x", [1, 2], [2, 3], **arguments)
 
 
+def test_a_sign_has_a_side_of_zeros():
+    for smaller, larger in (([0, 1], [2, 3]), ([-1, -2], [0, 3])):
+        with pytest.raises(ValueError, match="two sides that are not 0"):
+            check_bound("9.9.5", "x", smaller, larger, kind="sign")
+
+
 def test_a_bound_may_be_loose(capsys):
     check_bound("9.9.5", "x", [1, 2], 2, loose="its constant is not known")
     assert capsys.readouterr().out == "✓ (9.9.5) x: held at 2 of 2 places, loose: its constant is not known\n"
@@ -423,7 +429,7 @@ def test_a_bound_may_be_loose(capsys):
         ("12 times L2", [12], [13]),
         ("9 of 10", [(9, 10), np.array([9, 10])], [(8, 10), (9, 11), (9.1, 10), (10, 9), (9, np.nan)]),
         ("1,020 of the 1,797 digits", [(1020, 1797)], [(1021, 1797), (1020, 1798)]),
-        ("0.43 to 0.47", [[0.45, 0.4251, 0.4749, 0.44], [0.43, 0.47]], [[0.4249, 0.47], [0.43, 0.4751], [0.44, 0.46]]),
+        ("0.43 to 0.47", [[0.45, 0.425, 0.475, 0.44], [0.43, 0.47]], [[0.4249, 0.47], [0.43, 0.4751], [0.44, 0.46]]),
         ("0.4 to 0.47", [[0.351, 0.4749]], [[0.349, 0.47], [0.4, 0.48], [0.4, np.nan, 0.47]]),
         ("0.43 to 1", [[0.434, 1.4]], [[0.44, 1], [0.43, 1.6]]),
         ("−3 to −1 nats", [[-3.4, -0.6, -2]], [[-3.6, -1], [-3, -0.4], [3, 1]]),
@@ -583,6 +589,9 @@ def test_a_slip_that_leads_to_the_truth_is_left_out(told):
     # The transpose differs from the truth by less than is allowed.
     nearly = np.array([[1.0, 2.0], [2.0 + 1e-3, 3.0]])
     assert told(nearly.T - 2.5e-3, nearly, rtol=1e-3, floor=2e-3) == "✗ right at 3 of 4 places"
+    # A reciprocal that is infinite is no slip, and no answer is near to it.
+    assert told([5.0, 5.0], [0.0, 2.0]) == "✗ right at 0 of 2 places"
+    assert told([1 + 1 / 64, 9.0], [1.0, 2.0], rtol=1 / 128) == "✗ right at 1 of 2 places"  # exact in binary
     with pytest.raises(ValueError, match="factor n: got 0; want a finite number other than 0"):
         exercise("9.9-1", ..., 1.0, 1e-6, factors={"n": 0})
     with pytest.raises(ValueError, match="factor n: got inf"):
@@ -755,6 +764,7 @@ def test_reproduce_at_its_limits(size, capsys):
     for at, ours in (({"at_least": low}, low), ({"at_most": high}, high), ({"at_least": low, "at_most": high}, size)):
         reproduce("x", published=size, ours=ours, **at)
     reproduce("x", published=-size, ours=-size, at_least=-high)
+    reproduce("x", published=10, ours=9, at_least=9)
     for at in ({"at_least": 0.899 * size}, {"at_most": 1.101 * size}, {"at_least": size, "at_most": 1.101 * size}):
         with pytest.raises(VacuousCheck, match="more than 10 % from the published .*; say why in because="):
             reproduce("x", published=size, ours=size, **at)
