@@ -59,6 +59,11 @@ def picture(figure, sentence):
     return Picture(figure, " ".join(sentence.split()))
 
 
+def fold(text):
+    """Markdown that shows after a click: what a solution prints, which Run All must not give away."""
+    return Markdown(f"<details><summary>Open to compare</summary>\n\n{text}\n\n</details>")
+
+
 class Picture:
     """What `picture` returns: it shows itself as the result of a cell."""
 

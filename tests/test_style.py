@@ -44,3 +44,8 @@ def test_a_picture_shows_its_png_with_words_and_then_its_sentence(monkeypatch):
 def test_a_picture_needs_a_sentence(sentence):
     with pytest.raises(ValueError, match="sentence: got"):
         style.picture(Figure(), sentence)
+
+
+def test_a_fold_shows_its_text_only_after_a_click():
+    shown = style.fold("the number is 11").data
+    assert shown.startswith("<details><summary>") and "\n\nthe number is 11\n\n" in shown
