@@ -110,6 +110,40 @@ def test_leave_one_out_of_a_problem_that_runs_away():
     np.testing.assert_allclose(left_out, softmax.fit(x[[0, 2, 3]], y[[0, 2, 3]], 1e-4), rtol=1e-6)
 
 
+def test_ordinary_problems_never_need_the_careful_fit(fitted, monkeypatch):
+    """Or it would repair a Newton step of the wrong sign or size in silence."""
+    x, y, _, _, ridge, weights = fitted
+    expected = [softmax.fit(np.delete(x, i, axis=0), np.delete(y, i), ridge) for i in (0, 7, 30)]
+
+    def refuse(*arguments, **options):
+        raise AssertionError("an ordinary problem was handed to softmax.fit")
+
+    monkeypatch.setattr(softmax, "fit", refuse)
+    np.testing.assert_allclose(influence.leave_one_out(x, y, ridge, weights, [0, 7, 30]), expected, atol=1e-11)
+
+
+def test_each_step_of_leave_one_out_gains_a_digit_or_more(fitted, monkeypatch):
+    x, y, _, _, ridge, weights = fitted
+    steps, once = [], influence._gradients_without
+
+    def counted(*arguments):
+        steps.append(np.linalg.norm(once(*arguments), axis=1).max())
+        return once(*arguments)
+
+    monkeypatch.setattr(influence, "_gradients_without", counted)
+    influence.leave_one_out(x, y, ridge, weights, [7])
+    start = np.linalg.norm(softmax.gradients(weights, x, y, ridge)[7]) / N
+    assert steps[0] < 0.2 * start and len(steps) <= 15
+
+
+def test_the_gradient_behind_leave_one_out_survives_large_logits():
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.normal(size=(9, 2)), rng.integers(3, size=9), 1e4 * rng.normal(size=(2, 3))
+    found = influence._gradients_without(weights.reshape(1, -1), weights, x, y, 0.1, np.array([4]))[0]
+    rest = np.delete(np.arange(9), 4)
+    np.testing.assert_allclose(found, softmax.gradients(weights, x, y, 0.1)[rest].sum(axis=0) / 9, rtol=1e-9)
+
+
 def test_newton_step_solves_its_own_system(fitted):
     x, y, _, _, ridge, weights = fitted
     hessian = softmax.hessian(weights, x, ridge)
@@ -150,6 +184,33 @@ def test_products_with_the_inverse():
     assert np.linalg.norm(estimate - exact) < 0.2 * np.linalg.norm(exact)
     for wrong in (estimate * 10, estimate / 2, -estimate):
         assert np.linalg.norm(wrong - exact) > 0.2 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("size", [2.0**-40, 1.0, 2.0**40])
+def test_conjugate_gradient_stops_at_the_same_step_whatever_the_size(size):
+    rng = np.random.default_rng(0)
+    matrix = np.diag(np.linspace(1, 30, 20))
+    right, asked = size * rng.normal(size=20), []
+
+    def product(v):
+        asked.append(v)
+        return matrix @ v
+
+    solution = influence.conjugate_gradient(product, right, rtol=1e-3)
+    assert np.linalg.norm(right - matrix @ solution) <= 1e-3 * np.linalg.norm(right)
+    assert 5 < len(asked) < 19
+
+
+def test_conjugate_gradient_asks_for_ten_products_a_parameter_at_most():
+    asked = []
+
+    def shifted(v):  # no linear map, so no step is the last
+        asked.append(v)
+        return v + np.array([0.06, 0.03])
+
+    with pytest.raises(ArithmeticError, match="no residual below 1e-10 after 20 steps"):
+        influence.conjugate_gradient(shifted, X[0])
+    assert len(asked) == 20
 
 
 def test_products_with_the_inverse_say_when_they_fail():
