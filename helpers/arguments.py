@@ -49,7 +49,7 @@ def labels(name, value, length, classes=None):
 def positive(name, value):
     """Return `value` as a float that is finite and larger than zero."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not 0 < value <= LARGEST_NUMBER:
+    if not real or not 0 < float(value) <= LARGEST_NUMBER:
         raise ValueError(f"{name}: got {value!r}; want a finite number larger than 0")
     return float(value)
 
