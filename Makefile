@@ -1,42 +1,57 @@
 # make lab      open the first lecture in JupyterLab
-# make test     everything that must hold: lint, unit tests, all notebooks, sliders, claims, the browser
+# make test     everything that must hold: lint, unit tests, all notebooks, sliders, claims, the browser;
+#               with FULL=1 each cell also runs twice in a row and must show the same
 # make refresh  execute all notebooks and store their outputs; a second run leaves no diff
 # make bench    speed, as ratios measured in one run
-# Each of them makes the virtual environment .venv first, when it is missing or older than the requirements;
-# bench makes a second one, .venv-bench, with the libraries that influence is compared with.
+# Each of them makes the virtual environment .venv first, when it is missing, older than the requirements or made for
+# another folder; bench makes a second one, .venv-bench, with the libraries that influence is compared with.
 
 PYTHON ?= python3
-BIN = .venv/bin
+# Never the scripts in .venv/bin: they hold the folder in which they were made.
+RUN = .venv/bin/python
 NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
-# One thread: sums come out in one order, and two cores serve a kernel and a browser.
+# One thread: sums come out in one order, and two cores serve two workers, or a kernel and a browser.
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: lab test refresh bench
+.PHONY: lab test refresh bench moved
 
 lab: .venv/ready
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/0_start_here.ipynb
+	$(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/0_start_here.ipynb
 
 test: .venv/ready
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/pytest
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -X warn_default_encoding -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 refresh: .venv/ready
-	$(BIN)/python -m helpers.refresh $(NOTEBOOKS)
+	$(RUN) -m helpers.refresh $(NOTEBOOKS)
 
 bench: .venv/ready .venv-bench/ready
 	.venv-bench/bin/python tests/bench/influence.py
-	$(BIN)/python tests/bench/sliders.py
+	$(RUN) tests/bench/sliders.py
+
+# The file `ready` holds the folder for which the environment was made.
+ifneq ($(shell cat .venv/ready 2>/dev/null),$(CURDIR))
+.venv/ready: moved
+endif
+ifneq ($(shell cat .venv-bench/ready 2>/dev/null),$(CURDIR))
+.venv-bench/ready: moved
+endif
+
+OLD = Python 3.10 or newer is needed, and $(PYTHON) is {}.{}: make PYTHON=python3.12, or another newer one
+NEW_ENOUGH = import sys; sys.exit("$(OLD)".format(*sys.version_info[:2]) if sys.version_info < (3, 10) else 0)
 
 .venv/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c '$(NEW_ENOUGH)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -r requirements.txt
-	touch $@
+	$(RUN) -m pip install -r requirements.txt
+	echo '$(CURDIR)' > $@
 
 # The libraries that influence is compared with; over a gigabyte, and only for `make bench`.
 .venv-bench/ready: pyproject.toml
+	@$(PYTHON) -c '$(NEW_ENOUGH)'
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install -e ".[bench]"
-	touch $@
+	.venv-bench/bin/python -m pip install -e ".[bench]"
+	echo '$(CURDIR)' > $@

@@ -403,7 +403,11 @@ def _number_slip(answer, truth, rtol, allowed, slips, wanted):
         return "the right values in another order"
     if given.size == 1:
         return "not the right value"
-    return f"right at {np.sum(np.abs(given - truth) <= allowed)} of {given.size} places"
+    # Entries so small that a zero would do for them say nothing where they are right.
+    right, small = np.abs(given - truth) <= allowed, np.abs(truth) <= allowed
+    if not np.any(right & ~small):
+        return "right nowhere"
+    return f"right at {np.sum(right & ~small)} of {np.sum(~right | ~small)} places"
 
 
 def _range_slip(answer, low, high):

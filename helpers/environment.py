@@ -45,7 +45,7 @@ def report(notebook_folder):
 
 def _requirements():
     """The lines of requirements.txt without comments; the last one, -e ., is what makes `helpers` importable."""
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return [line.split("#")[0].strip() for line in lines if line.strip() and not line.startswith("-e")]
 
 

@@ -31,10 +31,10 @@ def lab_page(folder, *names):
     # Every cell stays in the page, so that a test finds it without scrolling.
     settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}', encoding="utf-8")
     (folder / "settings" / "@jupyterlab" / "apputils-extension").mkdir(parents=True)
     (folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings").write_text(
-        '{"fetchNews": "false", "checkForUpdates": false}'
+        '{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8"
     )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -48,7 +48,7 @@ def lab_page(folder, *names):
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
     command += ["--IdentityProvider.token=", "--expose-app-in-browser", f"--ServerApp.root_dir={folder}"]
-    with open(folder / "lab.log", "w") as log:
+    with open(folder / "lab.log", "w", encoding="utf-8") as log:
         server = subprocess.Popen(command, env=os.environ | private, stdout=log, stderr=log)
     try:
         address = f"http://127.0.0.1:{port}"
@@ -95,10 +95,10 @@ def run_all(page):
 def _wait_for(address, server, log):
     for _ in range(300):
         if server.poll() is not None:
-            raise RuntimeError(f"JupyterLab stopped at once:\n{log.read_text()}")
+            raise RuntimeError(f"JupyterLab stopped at once:\n{log.read_text(encoding='utf-8')}")
         try:
             urllib.request.urlopen(f"{address}/api", timeout=2)
             return
         except OSError:
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not answer within a minute:\n{log.read_text()}")
+    raise RuntimeError(f"JupyterLab did not answer within a minute:\n{log.read_text(encoding='utf-8')}")

@@ -99,7 +99,7 @@ def test_offline_the_message_says_what_to_put_where(tiny, tmp_path, monkeypatch)
 
 
 def test_a_file_in_place_of_the_folder_is_told(tmp_path):
-    (tmp_path / "mnist").write_text("")
+    (tmp_path / "mnist").write_bytes(b"")
     with pytest.raises(ValueError, match="folder: got the file"):
         data.mnist(tmp_path / "mnist")
 

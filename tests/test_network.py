@@ -27,11 +27,31 @@ def test_640_weights_of_which_biases_start_at_zero():
     assert W.shape == (640,) and np.all(W[-10:] == 0) and not np.any(W[:54] == 0)
 
 
-def test_the_first_layer_is_a_convolution():
-    filters = torch.tensor(W[:54]).reshape(9, 6).T.reshape(6, 1, 3, 3)
-    by_torch = torch.nn.functional.conv2d(X.reshape(-1, 1, 8, 8), filters)
-    ours = X[:, network.FIRST] @ torch.tensor(W[:54]).reshape(9, 6)
-    np.testing.assert_allclose(ours.reshape(20, 6, 6, 6).permute(0, 3, 1, 2), by_torch, atol=1e-12)
+def test_weights_start_as_large_as_the_number_of_inputs_asks():
+    rng, expected = np.random.default_rng(5), []
+    for inputs, outputs in ((9, 6), (54, 6), (24, 10)):
+        expected += [rng.normal(size=inputs * outputs) / np.sqrt(inputs), np.zeros(outputs)]
+    np.testing.assert_array_equal(network.start(np.random.default_rng(5)), np.concatenate(expected))
+
+
+def test_the_logits_are_those_of_the_same_network_built_from_torch_modules():
+    w = torch.tensor(np.random.default_rng(1).normal(size=640))
+    sizes = (54, 6, 324, 6, 240, 10)
+    filters, offsets, more_filters, more_offsets, linear, last = w.split(sizes)
+    hidden = torch.nn.functional.conv2d(X.reshape(-1, 1, 8, 8), filters.reshape(3, 3, 1, 6).permute(3, 2, 0, 1), offsets)
+    more = more_filters.reshape(3, 3, 6, 6).permute(3, 2, 0, 1)
+    hidden = torch.nn.functional.conv2d(torch.tanh(hidden), more, more_offsets, stride=2)
+    flat = torch.tanh(hidden).permute(0, 2, 3, 1).reshape(20, 24)
+    np.testing.assert_allclose(network.logits(w, X), flat @ linear.reshape(24, 10) + last, atol=1e-12)
+
+
+def test_the_objective_by_hand():
+    p = torch.softmax(network.logits(torch.tensor(W), X), dim=1).numpy()
+    losses = -np.log(p[np.arange(20), Y])
+    np.testing.assert_allclose(network.cross_entropies(torch.tensor(W), X, Y), losses, rtol=1e-12)
+    keep = np.linspace(0, 2, 20)
+    found = network.objective(torch.tensor(W), X, Y, 0.3, torch.tensor(keep))
+    np.testing.assert_allclose(found, np.mean(keep * (losses + 0.15 * W @ W)), rtol=1e-12)
 
 
 def test_gradient_and_hessian_against_differences():
@@ -70,6 +90,48 @@ def test_leaving_out_is_fitting_the_rest_and_retraining_finds_it():
     retrained = network.retrain(without, w, cho_factor(network.hessian(objective, w)), 1e-11)
     assert np.linalg.norm(network.value_and_gradient(without, retrained)[1]) <= 1e-11
     assert np.linalg.norm(retrained - w) > 1e-3
+
+
+def bowl(w):
+    return torch.sum(torch.arange(1, 4) * w**2) / 2 + torch.sum(w**4)
+
+
+def test_retraining_close_by_needs_no_search_of_its_own(monkeypatch):
+    """Or the search would repair a step of the wrong sign or size in silence."""
+
+    def refuse(*arguments):
+        raise AssertionError("an easy retraining was handed to minimise")
+
+    monkeypatch.setattr(network, "minimise", refuse)
+    asked, push = [], torch.tensor([0.02, -0.01, 0.03])
+
+    def pushed(w):
+        asked.append(w)
+        return bowl(w) + push.double() @ w
+
+    found = network.retrain(pushed, np.zeros(3), cho_factor(np.diag([1.0, 2.0, 3.0])), 1e-12)
+    assert np.linalg.norm(network.value_and_gradient(pushed, found)[1]) <= 1e-12
+    assert 3 < len(asked) < 15
+
+
+def test_retraining_far_away_is_searched_for():
+    def pushed(w):
+        return bowl(w) + 9 * w[0]
+
+    found = network.retrain(pushed, np.zeros(3), cho_factor(0.01 * np.eye(3)), 1e-9)
+    assert np.linalg.norm(network.value_and_gradient(pushed, found)[1]) <= 1e-9
+
+
+def test_the_search_ends_at_the_gradient_that_was_asked_for():
+    for largest in (1e-3, 1e-12):
+        norm = np.linalg.norm(network.value_and_gradient(bowl, network.minimise(bowl, np.ones(3), largest))[1])
+        assert norm <= largest
+
+
+def test_newton_steps_finish_what_the_first_search_leaves():
+    """With two steps of L-BFGS the minimum is still far."""
+    found = network.minimise(bowl, np.array([3.0, -2.0, 1.0]), 1e-12, steps=2)
+    np.testing.assert_allclose(found, 0, atol=1e-12)
 
 
 def test_a_saddle_is_left():
