@@ -2,7 +2,7 @@
 # make test     everything that must hold: lint, unit tests, all notebooks, sliders, claims, the browser;
 #               with FULL=1 each cell also runs twice in a row and must show the same
 # make refresh  execute all notebooks and store their outputs; a second run leaves no diff
-# make bench    speed, as ratios measured in one run
+# make bench    speed, as ratios measured in one run; LECTURES="0_start_here.ipynb ..." names those whose sliders move
 # Each of them makes the virtual environment .venv first, when it is missing, older than the requirements or made for
 # another folder; bench makes a second one, .venv-bench, with the libraries that influence is compared with.
 
@@ -30,7 +30,7 @@ refresh: .venv/ready
 
 bench: .venv/ready .venv-bench/ready
 	.venv-bench/bin/python tests/bench/influence.py
-	$(RUN) tests/bench/sliders.py
+	$(RUN) tests/bench/sliders.py $(LECTURES)
 
 # The file `ready` holds the folder for which the environment was made.
 ifneq ($(shell cat .venv/ready 2>/dev/null),$(CURDIR))

@@ -86,16 +86,13 @@ def test_the_readme_pictures_are_those_of_the_lectures(lecture):
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem in NOT_YET], ids=lambda path: path.stem)
 def test_lectures_in_the_old_form(path):
     cells = code_cells(read(path))
-    for position, cell in cells:
-        assert len(lines(cell)) <= 30, f"[{position}] has {len(lines(cell))} lines"
-    assert any("style.use()" in cell.source and len(lines(cell)) <= 10 for _, cell in cells[:2])
+    assert any("style.use()" in cell.source for _, cell in cells[:2])
     assert all(folded(cell) for _, cell in cells if tagged(cell, "solution"))
 
 
 def test_only_lectures_in_the_old_form_may_have_long_lines_of_code():
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for line in (r'"notebooks/(\w+)\.ipynb" = \["E501"\]', r'    "notebooks/(\w+)\.ipynb",'):
-        assert set(re.findall(f"^{line}$", settings, re.MULTILINE)) == NOT_YET
+    assert set(re.findall(r'^"notebooks/(\w+)\.ipynb" = \["E501"\]$', settings, re.MULTILINE)) == NOT_YET
 
 
 # ---------------------------------------------------------------- rules for lectures in the new form

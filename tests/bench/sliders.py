@@ -23,11 +23,11 @@ import ipywidgets
 
 def picture(position, height):
     figure = plt.figure()
-    background(figure)
-    draw(figure, position, height)
+    plank(figure)
+    draw_plank(figure, position, height)
     plt.show()
 
-ipywidgets.interact(picture, position=slider("position", -1.0, 4.0, 2.5), height=slider("height", -1.5, 1.5, -1.0))
+ipywidgets.interact(picture, position=slider("position", -1.0, 4.0, 0.0), height=slider("height", -1.5, 1.5, -1.0))
 """
 # The time of a key press, and of the next picture that the browser has loaded after it.
 LISTEN = """() => {
