@@ -58,8 +58,8 @@ def waits(page, handle):
     handle.focus()
     page.evaluate("() => { window.waits = [] }")
     for number in range(KEYS):
-        low = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemin")
-        page.keyboard.press("ArrowRight" if low or number % 4 < 2 else "ArrowLeft")
+        place, low, high = (handle.get_attribute(f"aria-value{end}") for end in ("now", "min", "max"))
+        page.keyboard.press("ArrowRight" if place == low or number % 4 < 2 and place != high else "ArrowLeft")
         page.wait_for_function(f"() => window.waits.length > {number}")
         page.wait_for_timeout(120)  # let the notebook settle, so that no late picture counts for the next press
     return page.evaluate("() => window.waits")
