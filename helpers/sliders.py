@@ -34,7 +34,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 from PIL import Image
 
-MOST_STOPS = 100
+MOST_STOPS = 100  # a reader goes through them with the arrow keys, one picture a stop
 
 
 def explore(draw, background=None, figsize=None, **controls):
@@ -110,8 +110,8 @@ class Explorer:
                 axes.autoscale(False)  # what draw adds must not move the limits
             self.canvas.draw()
             self.figure.set_layout_engine("none")  # nor the axes
-            self._pixels = self.canvas.copy_from_bbox(self.figure.bbox)
-            self._background = np.array(self.canvas.buffer_rgba())
+            self._region = self.canvas.copy_from_bbox(self.figure.bbox)
+            self._background_pixels = np.array(self.canvas.buffer_rgba())
             self._axes = list(self.figure.axes)
             self._fixed = set(self._artists())
             self._containers = [list(axes.containers) for axes in self._axes]
@@ -122,7 +122,7 @@ class Explorer:
         self.view = ipywidgets.VBox([*controls.values(), reset, self.image, self.message])
         self.image.value = self.picture()
         for control in controls.values():
-            control.observe(self._moved, names="value")
+            control.observe(self._redraw, names="value")
 
     @property
     def values(self):
@@ -131,12 +131,12 @@ class Explorer:
     def reset(self):
         """Move every control back to where it started."""
         for control in self.controls.values():
-            control.unobserve(self._moved, names="value")  # no picture of a position in between
+            control.unobserve(self._redraw, names="value")  # no picture of a position in between
         for name, control in self.controls.items():
             control.value = self.defaults[name]
         for control in self.controls.values():
-            control.observe(self._moved, names="value")
-        self._moved(None)
+            control.observe(self._redraw, names="value")
+        self._redraw(None)
 
     def picture(self):
         """The PNG, as bytes, for the present values of the controls."""
@@ -180,10 +180,10 @@ class Explorer:
                 if not all(_finite(drawn) for drawn in _drawn_numbers(artist)):
                     raise ValueError(f"{artist} holds numbers that are not finite")
             if self._has_background:
-                for artist in self._moving():
+                for artist in self._added():
                     artist.set_visible(False)
                 self.canvas.draw()
-                if not np.array_equal(self._background, self.canvas.buffer_rgba()):
+                if not np.array_equal(self._background_pixels, self.canvas.buffer_rgba()):
                     raise ValueError("draw changed what background drew (a title, a limit, a tick); only add to it")
             return pixels.tobytes()
         finally:
@@ -197,13 +197,13 @@ class Explorer:
             self._draw(self.figure, **values)
             self.canvas.draw()
             return np.array(self.canvas.buffer_rgba())
-        self.canvas.restore_region(self._pixels)
+        self.canvas.restore_region(self._region)
         for axes in self._axes:
             axes.set_prop_cycle(None)  # the first colour is the first one each time
         try:
             self._draw(self.figure, **values)
             renderer = self.canvas.get_renderer()
-            for artist in sorted(self._moving(), key=lambda artist: artist.get_zorder()):
+            for artist in sorted(self._added(), key=lambda artist: artist.get_zorder()):
                 artist.draw(renderer)
             return np.array(self.canvas.buffer_rgba())
         finally:
@@ -213,18 +213,18 @@ class Explorer:
     def _artists(self):
         return [child for parent in (self.figure, *self._axes) for child in parent.get_children()]
 
-    def _moving(self):
+    def _added(self):
         return [artist for artist in self._artists() if artist not in self._fixed]
 
     def _clear(self):
         """Take away what `draw` added; without a background that is everything, and the next redraw does it."""
         if self._has_background:
-            for artist in self._moving():
+            for artist in self._added():
                 artist.remove()
             for axes, containers in zip(self._axes, self._containers, strict=True):
                 axes.containers[:] = containers  # bars and error bars stay listed there after their removal
 
-    def _moved(self, _):
+    def _redraw(self, _):
         try:
             self.image.value = self.picture()
             self.message.value = ""
