@@ -22,7 +22,7 @@ def on_params(weights, x, y, l2, index):
 
 
 def on_loss(weights, x, y, test_x, test_y, l2):
-    """d L(z_test) / d eps = -∇L(z_test)ᵀ H⁻¹ ∇L(z), (n_test, n). Derived in 2_2, eq. 2.2.2.
+    """d L(z_test) / d eps = -∇L(z_test)ᵀ H⁻¹ ∇L(z), (n_test, n). Derived in 2_2, eq. 2.2.1.
 
     Positive is harmful: more weight on that training example would raise the test loss, and removing it lowers it.
     """
