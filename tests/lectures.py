@@ -216,7 +216,6 @@ EXEMPT = {
         "Up to 1,000 images",
         "At 3,000 images",
         "of the 55,000 must",
-        "of the 1,000 most helpful",
         "500 most influential images",
         "500 most influential images: $r$ ≥ 0.9999",
         "$-1$ (a one) and $+1$ (a seven)",
