@@ -11,7 +11,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # Lectures that are not yet in the new form. The set only shrinks; pyproject.toml lists the same names, for ruff.
 NOT_YET = {
-    "2_7_a_kink_in_the_loss",
     "2_8_beyond_the_minimum",
     "2_9_using_influence",
 }
@@ -329,6 +328,34 @@ EXEMPT = {
         "of 30 test images",
         "(section 5.2)",
         "the label 8",
+    ],
+    "2_7_a_kink_in_the_loss": [
+        "reached at $m=1$",
+        "which is 1 when",
+        "about 25 minutes to read, 15 seconds to run",
+        "(11 MB)",
+        "the constant **force** 1",
+        "between 0 and 1:",
+        "between 0 and $t",
+        "a ridge of 0.01",
+        "first 11,800 training",
+        "the 100 training images",
+        "number 1,597",
+        "for 17 drawn",
+        "a tolerance of $10^{-11}$",
+        "at temperature 0 is",
+        "Useless at 0",
+        "*why* is 0 useless",
+        "why is 0.0001 good and 0 bad",
+        "Of 11,800 images",
+        "one part in 11,800",
+        "other 62 rails",
+        "rails of all 63",
+        "temperature, 0.001",
+        "At ridge 0.001",
+        "at ridge 0.001",
+        "at 0.01 it",
+        "one part in 10,000",
     ],
 }
 
