@@ -8,8 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from scipy import special
 
-from helpers import data
+from helpers import data, softmax
 
 
 def test_digits_are_scaled_split_and_complete():
@@ -24,6 +25,27 @@ def test_diabetes_is_standardised():
     assert features.shape == (442, 10) and progress.shape == (442,)
     for column in (*features.T, progress):
         assert abs(column.mean()) < 1e-12 and abs(column.std() - 1) < 1e-12
+
+
+def test_the_hospital_is_the_authors_to_the_row():
+    hospital = data.hospital()
+    assert hospital.train_x.shape == (20_000, 127) and hospital.test_x.shape == (81_766, 127)
+    assert hospital.names.shape == (127,) and len(set(hospital.names)) == 127
+    assert np.sum(hospital.train_y == 1) == np.sum(hospital.train_y == -1) == 10_000
+    assert set(hospital.test_y) == {-1, 1}
+    child = list(hospital.names).index("age=[0-10)")
+    of_children = hospital.train_y[hospital.train_x[:, child] == 1]
+    assert len(of_children) == 24 and np.sum(of_children == 1) == 3
+    assert np.all(hospital.train_x[:, :8].max(axis=0) > 1)  # numbers, not standardised
+    # The release printed the probabilities of all test children, by their places among the test patients. Its fit had
+    # not quite converged, which moves them by less than .005.
+    release = np.genfromtxt(data.UCI_FOLDER / "hospital_release.csv", delimiter=",", names=True, encoding="utf-8")
+    places = release["test_index"].astype(int)
+    assert np.array_equal(places, np.flatnonzero(hospital.test_x[:, child] == 1))
+    assert np.array_equal(hospital.test_y[places], release["label"])
+    weights = softmax.fit(hospital.train_x, (hospital.train_y + 1) // 2, 2e-4)
+    readmitted = special.expit(hospital.test_x[places] @ (weights[:, 1] - weights[:, 0]))
+    assert np.max(np.abs(1 - readmitted - release["p_not_readmitted_original"])) < 0.005
 
 
 @pytest.fixture
