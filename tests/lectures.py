@@ -217,7 +217,6 @@ EXEMPT = {
         "500 most influential images: $r$ ≥ 0.9999",
         "$-1$ (a one) and $+1$ (a seven)",
         "between 560 and 580",
-        "at ridge 0.1,",
         "error of 10 %",
         "below 0.000001",
         "the 1,000 most helpful",

@@ -58,7 +58,7 @@ names = ("last", "mean", "paper", "tenth", "twentieth", "tenth to the end")
 errors = np.full((len(RIDGES), len(SCALES), SEEDS, 2), np.inf)  # LiSSA, last step and mean
 others = np.full((len(RIDGES), 4, SEEDS), np.inf)
 agreement = np.full((len(RIDGES), len(names), SEEDS, 2), np.nan)  # LiSSA at scale 10
-walk, weights = np.zeros((len(RIDGES), PRODUCTS + 1)), saved["weights"]
+walk = np.zeros((len(RIDGES), PRODUCTS + 1))
 for a, ridge in enumerate(RIDGES):
     weights = softmax.fit(x, y, ridge, start=saved["weights"])
     p = special.softmax(x @ weights, axis=1)
