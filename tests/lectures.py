@@ -11,7 +11,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # Lectures that are not yet in the new form. The set only shrinks; pyproject.toml lists the same names, for ruff.
 NOT_YET = {
-    "2_8_beyond_the_minimum",
     "2_9_using_influence",
 }
 # The scoreboard gathers what the lectures measured, and is none itself.
@@ -367,6 +366,42 @@ EXEMPT = {
         "at 0 it is dropped",
         "divides the prediction by $1-h$",
         "at $t=0.001$ the",
+    ],
+    "2_8_beyond_the_minimum": [
+        "each of the 300 others",
+        "slope of predicted on true changes, which is 1 when",
+        "about 30 minutes to read, 20 seconds to run",
+        "layers of 3 × 3 filters",
+        "640 weights, on 300 of the 8 × 8 digits, with a ridge of 0.01",
+        "the gradient is below $10^{-12}$",
+        "each of the 300 digits",
+        "for the 20 test digits",
+        "sort the 300 digits",
+        "the 30 with the largest",
+        "each of the 20 test digits",
+        "every one of the 20 test digits",
+        "The top 30 are not. At the ridge of 0.01 their",
+        "a ridge of 0.03 lifts the first to",
+        "one of 0.1 to",
+        "leave out of the top 30 those among the 19 digits",
+        "the first 19 by predicted movement",
+        "at a damping of 0.001, 0.01 and 0.1",
+        "on the top 30 from",
+        "of the 640 directions",
+        "Hessian of the other 299 digits",
+        "all 360 test losses",
+        "after 60 steps of L-BFGS",
+        "150 steps of Adam, with a step size of 0.001",
+        "the damping 0.03",
+        "Going on for 150 steps",
+        "Over the 20 test digits",
+        "for 60 digits",
+        "over the 20 test digits",
+        "the paper's 0.86",
+        "the 20 test digits; the strongest of 300 removals",
+        "losses of the 20 test digits",
+        "Your answer is 20 numbers",
+        "the copy of number 0",
     ],
 }
 
