@@ -40,7 +40,8 @@ def check(tag, claim, formula, measured, rtol, floor=None, slips=None):
 
     formula, measured   numbers or arrays of one shape; the deviation is the largest |formula - measured| over
                         the largest |measured|, so small entries beside large ones are tested only loosely
-    rtol                allowed deviation, relative; below 0.1, or a value that is 10 % off would pass
+    rtol                allowed deviation, relative; below 0.1, or a value that is 10 % off would pass; above 0.01 with
+                        `slips` only
     floor               positive; then each deviation is relative to its own |measured|, or to the floor where
                         |measured| is smaller, so small entries are tested as well
     slips               {"what was forgotten": the wrong value, of the same shape}: each must miss by more than `rtol`
@@ -56,6 +57,7 @@ def check(tag, claim, formula, measured, rtol, floor=None, slips=None):
         size = np.maximum(np.abs(measured), floor)
     # A tolerance that turns down the value that is 10 % off turns down the negated and the doubled one as well.
     _need(tag, rtol < 0.1, f"the 10 %-off value would pass too (rtol {rtol:g} is too wide)")
+    _need(tag, rtol <= 0.01 or slips, f"a slip might pass too (rtol {rtol:g} is above 1 % and no slips= are given)")
 
     def deviation(candidate):
         return np.max(np.abs(candidate - measured) / size)
@@ -136,7 +138,7 @@ def check_bound(tag, claim, smaller, larger, kind="bound", attained=None, loose=
 
     The two sides must not be equal throughout: then the reversed claim would pass as well.
 
-    kind       "bound"; or "sign", where one side is 0; or "ordering" of two measured things
+    kind       "bound", with attained or loose; or "sign", where one side is 0; or "ordering" of two measured things
     attained   (left, right, share): the two sides of a case made for this bound, right > 0, in which left is at least
                `share` of right; above 0.5, or a bound that is twice too large would pass
     loose      the reason why there is no such case
@@ -147,6 +149,8 @@ def check_bound(tag, claim, smaller, larger, kind="bound", attained=None, loose=
         raise ValueError(f"({tag}) got both attained= and loose=; want one of them, as an attained bound is not loose")
     if kind != "bound" and (attained is not None or loose is not None):
         raise ValueError(f"({tag}) got kind {kind!r} with attained= or loose=; want them with a bound only")
+    if kind == "bound" and attained is None and loose is None:
+        raise ValueError(f"({tag}) got a bare bound, and one far too loose would pass; want attained=, loose= or kind=")
     if loose is not None and not (isinstance(loose, str) and loose.strip()):
         raise ValueError(f"({tag}) loose: got {loose!r}; want the reason in words")
     sides = [_real(tag, side) for side in (smaller, larger)]

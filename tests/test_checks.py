@@ -111,8 +111,12 @@ def test_check_on_either_side_of_its_limit(size, place, direction):
 
 
 def test_check_at_its_limit():
-    check("9.9.1", "x", 4 + 1 / 16, 4.0, rtol=1 / 64)  # exact in binary
-    check("9.9.1", "x", 1.09, 1.0, rtol=0.0999)
+    check("9.9.1", "x", 4 + 1 / 16, 4.0, rtol=1 / 64, slips={"twice": 8.0})  # exact in binary
+    check("9.9.1", "x", 1.09, 1.0, rtol=0.0999, slips={"twice": 2.0})
+    check("9.9.1", "x", 4 + 1 / 32, 4.0, rtol=0.01)
+    for slips in (None, {}):
+        with pytest.raises(VacuousCheck, match="rtol 0.0101 is above 1 % and no slips= are given"):
+            check("9.9.1", "x", 4.0, 4.0 + 1e-9, rtol=0.0101, slips=slips)
     with pytest.raises(AssertionError, match="off by 0.25 of the reference's size, allowed is 0.01"):
         check("9.9.1", "x", [2.0, -3.0], [2.0, -4.0], rtol=0.01)
 
@@ -161,7 +165,7 @@ def test_slips_must_be_turned_down(capsys):
 
 def test_the_10_percent_refusal_does_not_hide_a_wrong_formula_below_it():
     with pytest.raises(AssertionError, match="off by 0.1 of"):
-        check("9.9.1", "x", 1.1, 1.0, rtol=0.0999)
+        check("9.9.1", "x", 1.1, 1.0, rtol=0.0999, slips={"twice": 2.0})
 
 
 def test_words_are_no_numbers():
@@ -331,32 +335,32 @@ def test_mean_refuses_when_it_could_not_fail(samples, expected, z, reason):
 
 
 def test_bound(capsys):
-    check_bound("9.9.5", "bound", [1.0, 2.0], [1.0, 3.0])
-    check_bound("9.9.5", "bound", [1.0, 2.0], 2.0)
+    check_bound("9.9.5", "bound", [1.0, 2.0], [1.0, 3.0], kind="ordering")
+    check_bound("9.9.5", "bound", [1.0, 2.0], 2.0, kind="ordering")
     assert capsys.readouterr().out.count("✓ (9.9.5) bound: held at 2 of 2 places") == 2
     for smaller, larger in (([1.0, 3.0], [1.0, 2.0]), ([1.0, 2.1], 2.0), (0.1, 0.0)):
         with pytest.raises(AssertionError, match="broken at"):
-            check_bound("9.9.5", "bound", smaller, larger)
+            check_bound("9.9.5", "bound", smaller, larger, kind="ordering")
     for smaller, larger in (([1.0, 2.0], [1.0, 2.0]), ([np.nan], [1.0]), ([1.0], [np.inf]), ([], 1.0)):
         with pytest.raises(VacuousCheck):
-            check_bound("9.9.5", "bound", smaller, larger)
+            check_bound("9.9.5", "bound", smaller, larger, kind="ordering")
     with pytest.raises(ValueError, match="want one shape"):
-        check_bound("9.9.5", "bound", [1.0, 2.0], [1.0, 2.0, 3.0])
+        check_bound("9.9.5", "bound", [1.0, 2.0], [1.0, 2.0, 3.0], kind="ordering")
 
 
 @SIZES
 def test_bound_on_either_side_of_its_limit(size, capsys):
     sides = size * np.array([-3.0, 1e-6, 2.0])
-    check_bound("9.9.5", "x", sides, sides + size * 1e-6 * np.eye(3)[1])
+    check_bound("9.9.5", "x", sides, sides + size * 1e-6 * np.eye(3)[1], kind="ordering")
     check_bound("9.9.5", "x", -size, sides[1:], kind="ordering")
     check_bound("9.9.5", "x", 0, sides[1:], kind="sign")
     check_bound("9.9.5", "x", sides[:1], 0, kind="sign")
     assert capsys.readouterr().out == "".join(f"✓ (9.9.5) x: held at {n} of {n} places\n" for n in (3, 2, 2, 1))
     with pytest.raises(AssertionError, match=f"broken at 2 of 3 places, by up to {size * 0.5:.2g}".replace("+", ".")):
-        check_bound("9.9.5", "x", sides, sides + size * np.array([-0.5, 0, -0.25]))
+        check_bound("9.9.5", "x", sides, sides + size * np.array([-0.5, 0, -0.25]), loose="no case")
     for smaller, larger in (([[1.0, np.nan]], 2.0), (0.0, [2.0, np.inf]), (np.zeros(0), 1.0), (1.0, np.zeros(0))):
         with pytest.raises(VacuousCheck, match="a side is empty or not finite"):
-            check_bound("9.9.5", "x", smaller, larger)
+            check_bound("9.9.5", "x", smaller, larger, loose="no case")
 
 
 @SIZES
@@ -382,6 +386,7 @@ def test_a_bound_is_attained(size, capsys):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        ({}, "got a bare bound, and one far too loose would pass; want attained=, loose= or kind="),
         ({"kind": "limit"}, "kind: got 'limit'; want one of"),
         ({"kind": "sign"}, "got 'sign' with two sides that are not 0"),
         ({"attained": (1, 1, 0.9), "loose": "no such case"}, "got both"),

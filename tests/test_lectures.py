@@ -11,7 +11,7 @@ import re
 
 import matplotlib.pyplot as plt
 import pytest
-from lectures import NEW_FORM, NOTEBOOKS, code_cells, make, read, tagged
+from lectures import LECTURES, NOTEBOOKS, code_cells, make, read, tagged
 
 from helpers import sliders, style
 from helpers.sliders import Explorer, explore
@@ -64,11 +64,11 @@ def test_a_lecture_runs_and_its_sliders_and_exercises_hold(path, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: None)
     monkeypatch.chdir(path.parent)
     notebook = read(path)
-    texts = run_lecture(notebook, path.name, twice="FULL" in os.environ and path in NEW_FORM)
+    texts = run_lecture(notebook, path.name, twice="FULL" in os.environ and path in LECTURES)
     for position, cell in code_cells(notebook):
         if tagged(cell, "answer"):
             assert texts[position].startswith("○"), f"[{position}] {texts[position]}"
-        if tagged(cell, "solution") and path in NEW_FORM:
+        if tagged(cell, "solution") and path in LECTURES:
             assert "✓" in texts[position] and "✗" not in texts[position], f"[{position}] {texts[position]}"
     assert explorers or path.stem == "5_scoreboard", "a lecture without a slider"
     for explorer in explorers:

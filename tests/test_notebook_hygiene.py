@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import nbformat
 import pytest
-from lectures import NEW_FORM, NOT_YET, NOTEBOOKS, ROOT, called, calls, code_cells, folded, make, read, tagged
+from lectures import LECTURES, NOTEBOOKS, ROOT, called, calls, code_cells, folded, make, read, tagged
 
 from helpers.refresh import readme_pictures
 
@@ -80,22 +80,7 @@ def test_the_readme_pictures_are_those_of_the_lectures(lecture):
         assert (path.parent / "pictures" / f"{path.stem}.png").read_bytes() == picture
 
 
-# ---------------------------------------------------------------- rules for lectures in the old form
-
-
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem in NOT_YET], ids=lambda path: path.stem)
-def test_lectures_in_the_old_form(path):
-    cells = code_cells(read(path))
-    assert any("style.use()" in cell.source for _, cell in cells[:2])
-    assert all(folded(cell) for _, cell in cells if tagged(cell, "solution"))
-
-
-def test_only_lectures_in_the_old_form_may_have_long_lines_of_code():
-    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert set(re.findall(r'^"notebooks/(\w+)\.ipynb" = \["E501"\]$', settings, re.MULTILINE)) == NOT_YET
-
-
-# ---------------------------------------------------------------- rules for lectures in the new form
+# ---------------------------------------------------------------- rules for lectures
 
 
 def prose(notebook):
@@ -316,7 +301,7 @@ RULES = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-@pytest.mark.parametrize("path", NEW_FORM, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
 def test_lectures_in_the_new_form(path, rule):
     assert rule(read(path)) == []
 

@@ -8,7 +8,7 @@ import ast
 import re
 
 import pytest
-from lectures import NEW_FORM, called, code_cells, make, read
+from lectures import LECTURES, called, code_cells, make, read
 
 MUTATING = set("add append clear discard extend fill insert pop popitem remove reverse setdefault sort update".split())
 MUTATING |= {"backward", "load_state_dict", "partition", "resize", "shuffle", "step"}
@@ -231,7 +231,7 @@ def audit_rerun(notebook):
     return problems
 
 
-@pytest.mark.parametrize("path", NEW_FORM, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
 def test_any_cell_can_be_run_twice(path):
     assert audit_rerun(read(path)) == []
 
