@@ -34,6 +34,8 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 from PIL import Image
 
+# The browser knows where its slider stands; to be told it again is one message more before the picture.
+ipywidgets.widgets.widget.JUPYTER_WIDGETS_ECHO = False
 MOST_STOPS = 100  # a reader goes through them with the arrow keys, one picture a stop
 
 
@@ -303,7 +305,7 @@ def _finite(numbers):
 def _encode(pixels):
     """PNG bytes; the fastest compression, as the picture travels no further than the reader's own browser."""
     stream = io.BytesIO()
-    Image.fromarray(pixels[..., :3]).save(stream, format="png", compress_level=1)
+    Image.fromarray(pixels).convert("RGB").save(stream, format="png", compress_level=1)
     return stream.getvalue()
 
 

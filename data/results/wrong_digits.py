@@ -1,10 +1,10 @@
 """Digits with wrong labels, searched by four scores over the ridge: the numbers on real images of lecture 2_9.
 
 Takes about two minutes. Stores `flipped` (draws, ridges, scores), the share of 143 wrong labels among the first 143
-of the list, ten draws; `confused` (draws, shares, scores), the same where a share of the fours is labelled nine and
-the list is as long as they are many: loss and self-influence over all digits, then loss, self-influence, probability of
-four and chance over those labelled nine, eight draws at a ridge of 0.01;
-`held_out` (draws, ridges), the mean loss of digits in fits without their fifth, four draws; and the settings.
+of the list, ten draws; `confused` (ridges, draws, shares, scores), the same where a share of the fours is labelled nine
+and the list is as long as they are many: loss and self-influence over all digits, then loss, self-influence,
+probability of four and chance over those labelled nine, eight draws at ridges of 0.1, 0.01 and 0.001; `held_out`
+(draws, ridges), the mean loss of digits in fits without their fifth, four draws; and the settings.
 """
 
 import numpy as np
@@ -50,7 +50,7 @@ def flipped(seed):
     return out
 
 
-def confused(seed, ridge=0.01):
+def confused(seed, ridge):
     """Shares found, (shares, 6), where fours are labelled nine."""
     rng = np.random.default_rng(seed)
     fours, out = np.flatnonzero(true_y == 4), []
@@ -85,6 +85,6 @@ results.save(
     ridges=np.array(RIDGES),
     shares=np.array(SHARES),
     flipped=np.array([flipped(seed) for seed in range(10)]),
-    confused=np.array([confused(seed) for seed in range(8)]),
+    confused=np.array([[confused(seed, ridge) for seed in range(8)] for ridge in (0.1, 0.01, 0.001)]),
     held_out=np.array([held_out(seed) for seed in range(4)]),
 )
