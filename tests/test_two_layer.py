@@ -74,6 +74,10 @@ def test_a_batch_is_its_networks_one_by_one():
     teacher = RNG.normal(size=(5, 7))
     ratios = [[two_layer.one_point_ratio(v, teacher) for v in row] for row in many]
     assert np.allclose(two_layer.one_point_ratio(many, teacher), ratios)
+    by_hand = -np.sum(two_layer.gradient(V, teacher) * (teacher - V)) / np.linalg.norm(teacher - V) ** 2
+    assert two_layer.one_point_ratio(V, teacher) == pytest.approx(by_hand, rel=1e-13)
+    with pytest.raises(ValueError, match="v: got a network that equals u"):
+        two_layer.one_point_ratio(np.array([V, teacher]), teacher)
 
 
 def test_the_teacher_is_a_minimum_of_zero():
@@ -100,6 +104,12 @@ def test_descent_arrives_and_drops_what_has_arrived():
     for _ in range(3):
         by_hand = by_hand - two_layer.gradient(by_hand, teacher)
     assert np.allclose(short[0], by_hand, rtol=0, atol=1e-14) and few[0] == 4 and few[2] == 0
+    slopes = np.linalg.norm(two_layer.gradient(ends, teacher), axis=-1)
+    assert np.max(slopes) <= 1e-10  # of every row
+    before = np.linalg.norm(
+        two_layer.gradient(two_layer.descend(starts, teacher, 1.0, 1e-3, 2000)[0], teacher), axis=-1
+    )
+    assert np.max(before) <= 1e-3
     assert np.array_equal(starts[2], teacher)  # the given networks are left alone
 
 
