@@ -10,9 +10,9 @@
 
     explore(draw, background, frequency=slider("frequency", 1, 5, value=2))
 
-The picture is one persistent matplotlib figure, encoded into one image widget, so that the page neither flickers nor
-jumps. What never moves is drawn once, in `background`, and kept as pixels; `draw` adds what moves on top of it. That
-makes a redraw several times cheaper than drawing the whole figure. How to use them: lecture 0_start_here.
+The picture is one persistent matplotlib figure, encoded as a JPEG into one image widget, so that the page neither
+flickers nor jumps. What never moves is drawn once, in `background`, and kept as pixels; `draw` adds what moves on top of
+it. That makes a redraw several times cheaper than drawing the whole figure. How to use them: lecture 0_start_here.
 """
 
 import base64
@@ -117,7 +117,7 @@ class Explorer:
             self._axes = list(self.figure.axes)
             self._fixed = set(self._artists())
             self._containers = [list(axes.containers) for axes in self._axes]
-        self.image = ipywidgets.Image(format="png", layout={"max_width": "100%"})
+        self.image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
         self.message = ipywidgets.HTML()
         reset = ipywidgets.Button(description="Reset", tooltip="Every control back to where it started")
         reset.on_click(lambda _: self.reset())
@@ -141,8 +141,8 @@ class Explorer:
         self._redraw(None)
 
     def picture(self):
-        """The PNG, as bytes, for the present values of the controls."""
-        return _encode(self._render())
+        """The JPEG, as bytes, for the present values of the controls."""
+        return _jpeg(self._render())
 
     def sweep(self, random_positions=8):
         """Move every control to its ends and all of them to random places; raise AssertionError if a picture is bad.
@@ -238,7 +238,7 @@ class Explorer:
     def _repr_mimebundle_(self, **kwargs):
         """The live view, and for a reader without a kernel the present picture, its controls in grey, and its words."""
         settings = ", ".join(f"{control.description} = {_words(control)}" for control in self.controls.values())
-        still = _encode(np.vstack([self._render(), self._still_controls()]))
+        still = _png(np.vstack([self._render(), self._still_controls()]))
         data = {
             "text/plain": f"[interactive figure] {self.caption} ({settings})",
             "image/png": base64.b64encode(still).decode("ascii"),
@@ -302,10 +302,21 @@ def _finite(numbers):
     return np.all(np.isfinite(np.ma.filled(np.ma.asarray(numbers, dtype=float), np.nan)))
 
 
-def _encode(pixels):
-    """PNG bytes; the fastest compression, as the picture travels no further than the reader's own browser."""
+def _png(pixels):
+    """PNG bytes, for the still that the notebook stores."""
     stream = io.BytesIO()
     Image.fromarray(pixels).convert("RGB").save(stream, format="png", compress_level=1)
+    return stream.getvalue()
+
+
+def _jpeg(pixels):
+    """JPEG bytes, at a quality where the eye sees no loss, in a quarter of PNG's time: for pictures that pass by."""
+    height, width, _ = pixels.shape
+    stream = io.BytesIO()
+    # "RGBX": the encoder skips the fourth channel, which is the same everywhere in an opaque figure.
+    Image.frombuffer("RGBX", (width, height), pixels, "raw", "RGBX", 0, 1).save(
+        stream, format="jpeg", quality=95, subsampling=0
+    )
     return stream.getvalue()
 
 

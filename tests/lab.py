@@ -28,12 +28,9 @@ def lab_page(folder, *names):
     (folder / "notebooks").mkdir()
     for name in names:
         shutil.copy(NOTEBOOKS / name, folder / "notebooks")
-    # Every cell stays in the page, so that a test finds it without scrolling.
-    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
+    settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}', encoding="utf-8")
-    (folder / "settings" / "@jupyterlab" / "apputils-extension").mkdir(parents=True)
-    (folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings").write_text(
+    (settings / "notification.jupyterlab-settings").write_text(
         '{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8"
     )
     with socket.socket() as probe:
