@@ -11,8 +11,8 @@
     explore(draw, background, frequency=slider("frequency", 1, 5, value=2))
 
 The picture is one persistent matplotlib figure, encoded as a JPEG into one image widget, so that the page neither
-flickers nor jumps. What never moves is drawn once, in `background`, and kept as pixels; `draw` adds what moves on top of
-it. That makes a redraw several times cheaper than drawing the whole figure. How to use them: lecture 0_start_here.
+flickers nor jumps. What never moves is drawn once, in `background`, and kept as pixels; `draw` adds what moves on top.
+That makes a redraw several times cheaper than drawing the whole figure. How to use them: lecture 0_start_here.
 """
 
 import base64
