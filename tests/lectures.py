@@ -517,6 +517,19 @@ EXEMPT = {
         "$\\theta = 0, 45, 90, 135$ degrees",
         "$\\theta=60$ degrees",
     ],
+    "3_2_spurious_minima": [
+        "about 30 minutes to read, 30 seconds to run",
+        "two units of length 1",
+        "the same direction, 45 degrees",
+        "of 4,000 random networks of two to five units, 1,000 for each size",
+        "raw results of 1,000 runs",
+        "Two counts of 1,000 independent runs",
+        "with $a$ near 1",
+        "$q$ near $-1$",
+        "the same 300 starts",
+        "report 1, 1 and 3 of their 1,000",
+        "falls below $10^{-4}$",
+    ],
 }
 
 
