@@ -5,7 +5,7 @@ A network with unit output weights is f(x) = sum_i relu(v_i . x), its rows v_i (
 
     L(V) = 1/2 E (sum_i relu(v_i . x) - sum_j relu(u_j . x))².
 
-Leading axes of V are a batch of networks, (..., k, d).
+Leading axes of V are a batch of networks, (..., k, d); then U is one teacher for all, or one for each, (..., m, d).
 """
 
 import numpy as np
@@ -67,13 +67,14 @@ def descend(v, u, step, largest_gradient, most_steps):
     step, largest_gradient = arguments.positive("step", step), arguments.positive("largest_gradient", largest_gradient)
     most_steps = arguments.index("most_steps", most_steps, 10_000_001)
     out, steps = v.copy(), np.full(len(v), most_steps + 1)
-    running, moving = np.arange(len(v)), v.copy()
+    running, moving, teachers = np.arange(len(v)), v.copy(), np.broadcast_to(u, (len(v), *u.shape[-2:]))
     for number in range(most_steps + 1):
-        slope = _gradient(moving, u)
+        slope = _gradient(moving, teachers)
         arrived = np.max(np.linalg.norm(slope, axis=-1), axis=-1) <= largest_gradient
         if np.any(arrived):
             out[running[arrived]], steps[running[arrived]] = moving[arrived], number
             running, moving, slope = running[~arrived], moving[~arrived], slope[~arrived]
+            teachers = teachers[~arrived]
             if len(running) == 0:
                 break
         if number < most_steps:
@@ -85,13 +86,13 @@ def descend(v, u, step, largest_gradient, most_steps):
 def potential(v, u):
     """g = sum_j ‖u_j‖ - sum_i ‖v_i‖, (...): how much length the network lacks."""
     v, u = _network(v, u)
-    return np.linalg.norm(u, axis=-1).sum() - np.linalg.norm(v, axis=-1).sum(axis=-1)
+    return np.linalg.norm(u, axis=-1).sum(axis=-1) - np.linalg.norm(v, axis=-1).sum(axis=-1)
 
 
 def one_point_ratio(v, u):
     """<-∇L(V), U - V> / ‖U - V‖², (...): above 0 where a small step brings the network nearer to U."""
     v, u = _network(v, u)
-    if v.shape[-2:] != u.shape:
+    if v.shape[-2:] != u.shape[-2:]:
         raise ValueError(f"u: got shape {u.shape}; want {v.shape[-2:]}, that of one network")
     away = u - v
     squares = np.sum(away**2, axis=(-2, -1))
@@ -116,8 +117,8 @@ def _same_width(name, v, other, u):
 
 def _network(v, u):
     v, u = _rows("v", v), _rows("u", u)
-    if u.ndim != 2:
-        raise ValueError(f"u: got shape {u.shape}; want (any, any), one teacher")
+    if u.ndim != 2 and u.shape[:-2] != v.shape[:-2]:
+        raise ValueError(f"u: got shape {u.shape}; want (any, any), one teacher, or one for each of v {v.shape}")
     _same_width("v", v, "u", u)
     return v, u
 
@@ -133,7 +134,7 @@ def _angles(v, u):
 def _gradient(v, u):
     sine, cosine, lengths, _ = _angles(v, v)
     sine_u, cosine_u, _, lengths_u = _angles(v, u)
-    along = ((sine @ lengths[..., None])[..., 0] - sine_u @ lengths_u) / lengths
+    along = ((sine @ lengths[..., None]) - sine_u @ lengths_u[..., None])[..., 0] / lengths
     turned = (np.pi - np.arccos(cosine)) @ v - (np.pi - np.arccos(cosine_u)) @ u
     return (along[..., None] * v + turned) / (2 * np.pi)
 

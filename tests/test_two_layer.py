@@ -80,6 +80,16 @@ def test_a_batch_is_its_networks_one_by_one():
         two_layer.one_point_ratio(np.array([V, teacher]), teacher)
 
 
+def test_each_network_can_have_a_teacher_of_its_own():
+    rng = np.random.default_rng(5)
+    networks, teachers = np.eye(4) + 0.2 * rng.normal(size=(2, 3, 4, 4))
+    for function in (two_layer.loss, two_layer.gradient, two_layer.potential, two_layer.one_point_ratio):
+        one_by_one = [function(v, u) for v, u in zip(networks, teachers, strict=True)]
+        assert np.allclose(function(networks, teachers), one_by_one, rtol=1e-12, atol=1e-13)
+    ends, steps = two_layer.descend(networks, teachers, 1.0, 1e-10, 2000)
+    assert np.max(np.abs(ends - teachers)) < 1e-8 and len(set(steps)) > 1
+
+
 def test_the_teacher_is_a_minimum_of_zero():
     assert abs(two_layer.loss(U, U)) < 1e-13
     assert np.max(np.abs(two_layer.gradient(U, U))) < 1e-14
