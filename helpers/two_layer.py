@@ -14,7 +14,10 @@ from helpers import arguments
 
 
 def kernel(v, u):
-    """E relu(v_i . x) relu(u_j . x), (..., k, m), for rows v (..., k, d) and u (m, d) or (..., m, d)."""
+    """E relu(v_i . x) relu(u_j . x), (..., k, m), for rows v (..., k, d) and u (m, d) or (..., m, d).
+
+    Derived in 3_1, eq. 3.1.2.
+    """
     v, u = _rows("v", v), _rows("u", u)
     _same_width("v", v, "u", u)
     sine, cosine, lengths, others = _angles(v, u)
@@ -23,20 +26,23 @@ def kernel(v, u):
 
 
 def loss(v, u):
-    """The half loss of each network, (...). A difference of large sums: near 0 it has an error of about 1e-13."""
+    """The half loss of each network, (...). Derived in 3_1, eq. 3.1.4.
+
+    A difference of large sums: near 0 it has an error of about 1e-13.
+    """
     v, u = _network(v, u)
     sums = [np.sum(kernel(a, b), axis=(-2, -1)) for a, b in ((v, v), (v, u), (u, u))]
     return 0.5 * sums[0] - sums[1] + 0.5 * sums[2]
 
 
 def gradient(v, u):
-    """The gradient of the half loss, (..., k, d), by two matrix products for each network."""
+    """The gradient of the half loss, (..., k, d), by a few matrix products. Derived in 3_1, eq. 3.1.5."""
     v, u = _network(v, u)
     return _gradient(v, u)
 
 
 def hessian(v, u):
-    """The Hessian of the half loss of one network, (k d, k d), in the order of `v.ravel()`.
+    """The Hessian of the half loss of one network, (k d, k d), in the order of `v.ravel()`. Derived in 3_1, section 7.
 
     Where two rows are parallel the direction between them is not defined; its term is 0 there when the angle is 0, and
     the loss has no Hessian where a unit is opposite to another unit or to a row of u.
@@ -84,7 +90,7 @@ def descend(v, u, step, largest_gradient, most_steps):
 
 
 def potential(v, u):
-    """g = sum_j ‖u_j‖ - sum_i ‖v_i‖, (...): how much length the network lacks."""
+    """g = sum_j ‖u_j‖ - sum_i ‖v_i‖, (...): how much length the network lacks. Lecture 3_4, eq. 3.4.4."""
     v, u = _network(v, u)
     return np.linalg.norm(u, axis=-1).sum(axis=-1) - np.linalg.norm(v, axis=-1).sum(axis=-1)
 
