@@ -18,7 +18,7 @@ from helpers.sliders import Explorer, explore
 
 
 def shown(source, name, namespace):
-    """Run a cell; return what a reader sees below it: the text, and the pictures as PNG bytes."""
+    """Run a cell; return what a reader sees below it: the text, and the pictures as bytes."""
     tree = ast.parse(source)
     last = ast.Expression(tree.body.pop().value) if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     text, pictures = io.StringIO(), []

@@ -1,15 +1,12 @@
 """Descents of two-layer ReLU networks towards orthonormal teachers: the counts of lecture 3_2.
 
-Takes about ten minutes. Stores, for 6 to 12 units and 1000 starts each, `losses` (7, 1000) and `steps` (7, 1000) of
-gradient descent with step 5/k, and `seconds`, its CPU time; `extra` (5, 2), how many runs are stuck and how many there
-were, with one unit more than the teacher's 8, 10, 12, 16 and 20, and `extra_early`, the same when the gradient was
-first below 1e-4; for 8 and 10 units `is_stuck` (2, 7, 300), the verdicts on the same starts by gradient descent, by
-that with a tenth of the step, by four minibatch descents (a batch of one, and three of ten with rising steps) and by
-L-BFGS; and `shaken` (3, 2, 2), how many of 40 runs from the minimum of 7, 8 and 10 units arrive after minibatches with
-a small step and with a large one.
+Takes about four minutes. Stores `losses` (7, 1000), where gradient descent with step 5/k ends for 6 to 12 units and
+1000 starts each; `extra` (5, 2), how many runs are stuck and how many there were, with one unit more than the
+teacher's 8, 10, 12, 16 and 20, and `extra_early`, the same when the gradient was first below 1e-4; for 8 and 10 units
+`is_stuck` (2, 7, 300), the verdicts on the same starts by gradient descent, by that with a tenth of the step, by four
+minibatch descents (a batch of one, and three of ten with rising steps) and by L-BFGS; and `shaken` (3, 2, 2), how many
+of 40 runs from the minimum of 7, 8 and 10 units arrive after minibatches with a small step and with a large one.
 """
-
-import time
 
 import numpy as np
 from scipy import optimize
@@ -30,7 +27,7 @@ def starts(units, width):
 
 
 def descend(networks, width, largest_gradient=1e-6, step=5):
-    return two_layer.descend(networks, np.eye(width), step / width, largest_gradient, 100_000)
+    return two_layer.descend(networks, np.eye(width), step / width, largest_gradient, 100_000)[0]
 
 
 def minibatch_descent(networks, batch, step, steps):
@@ -62,44 +59,40 @@ def is_stuck(networks, width):
 
 def with_one_more(width, runs):
     """Stuck runs of all, with one unit more than the teacher: at a gradient of 1e-4, and at the end."""
-    early = descend(starts(width + 1, width)[:runs], width, largest_gradient=1e-4)[0]
-    return [(is_stuck(networks, width).sum(), runs) for networks in (early, descend(early, width)[0])]
+    early = descend(starts(width + 1, width)[:runs], width, largest_gradient=1e-4)
+    return [(is_stuck(networks, width).sum(), runs) for networks in (early, descend(early, width))]
 
 
 def after_minibatches(networks, width, setting):
     """Which runs are stuck when minibatches are followed by exact gradients; those that diverged count as stuck."""
     moved = minibatch_descent(networks, *setting)
     stuck, finite = np.ones(len(networks), dtype=bool), np.isfinite(moved).all(axis=(1, 2))
-    stuck[finite] = is_stuck(descend(moved[finite], width)[0], width)
+    stuck[finite] = is_stuck(descend(moved[finite], width), width)
     return stuck
 
 
 def verdicts(width):
     networks = starts(width, width)[:300]
-    out = [is_stuck(descend(networks, width, step=step)[0], width) for step in (5, 0.5)]
+    out = [is_stuck(descend(networks, width, step=step), width) for step in (5, 0.5)]
     out += [after_minibatches(networks, width, setting) for setting in minibatches(width)]
     return [*out, np.array([quasi_newton(network) > 1e-3 for network in networks])]
 
 
 def shaken(width):
     """Of 40 runs from the minimum that most stuck runs reach: how many arrive, by a small and a large step."""
-    losses = two_layer.loss(ends[width - 6][0], np.eye(width))
+    losses = two_layer.loss(ends[width - 6], np.eye(width))
     lowest = np.argmin(np.where(losses > 1e-3, losses, 1))
-    networks = np.repeat(ends[width - 6][0][lowest][None], 40, axis=0)
+    networks = np.repeat(ends[width - 6][lowest][None], 40, axis=0)
     settings = (10, 0.02, 4000), (10, 2 / width, 4000)
     return [(40 - after_minibatches(networks, width, setting).sum(), 40) for setting in settings]
 
 
-began = time.process_time()
 ends = [descend(starts(width, width), width) for width in WIDTHS]
-seconds = time.process_time() - began
 extra = np.array([with_one_more(*pair) for pair in EXTRA])
 results.save(
     "spurious_minima",
     [np.array(WIDTHS)],
-    losses=np.array([two_layer.loss(out, np.eye(width)) for (out, _), width in zip(ends, WIDTHS, strict=True)]),
-    steps=np.array([steps for _, steps in ends]),
-    seconds=seconds,
+    losses=np.array([two_layer.loss(out, np.eye(width)) for out, width in zip(ends, WIDTHS, strict=True)]),
     extra=extra[:, 1],
     extra_early=extra[:, 0],
     is_stuck=np.array([verdicts(width) for width in COMPARED]),
