@@ -252,6 +252,16 @@ def exercises_have_answers(notebook):
     return problems
 
 
+def no_claim_came_out_false(notebook):
+    """A comparison that is printed as true or false states something: what is stored must be true."""
+    problems = []
+    for position, cell in code_cells(notebook):
+        for line in "".join(output.get("text", "") for output in cell.outputs).splitlines():
+            if line.endswith(": False"):
+                problems.append(f"[{position}] printed: {line}")
+    return problems
+
+
 def lecture_of(notebook):
     """The number in a lecture's title, such as '2.1', as its exercises carry it."""
     number = re.match(r"# (\d+(?:\.\d+)?) ", notebook.cells[0].source)
@@ -297,6 +307,7 @@ RULES = [
     short_sentences,
     prose_before_open_code,
     exercises_have_answers,
+    no_claim_came_out_false,
 ]
 
 
@@ -340,6 +351,18 @@ def stored(*sources, words="It falls.", alternative="It falls."):
             text = "○ put your answer" if "..." in cell.source else "✓ right"
             cell.outputs = [nbformat.v4.new_output("stream", text=text)]
     return notebook
+
+
+def printing(words):
+    """A lecture of which one open cell has printed these words."""
+    notebook = stored(*GOOD)
+    notebook.cells[4].outputs = [nbformat.v4.new_output("stream", text=words)]
+    return notebook
+
+
+def test_a_printed_comparison_must_be_true():
+    assert no_claim_came_out_false(printing("it falls: True\n")) == []
+    assert no_claim_came_out_false(printing("it falls: True\nand stays: False\n")) == ["[4] printed: and stays: False"]
 
 
 def changed(position, source):
