@@ -174,6 +174,44 @@ def test_an_error_inside_a_model_leaves_no_handler_behind():
     assert ppl.trace(rain).get()["rain"]["scale"] == 1
 
 
+def test_the_outermost_handler_sees_a_value_first():
+    seen = []
+
+    def noting(model, word):
+        return ppl.Handler(model, after=lambda site: seen.append(word))
+
+    noting(noting(lambda: ppl.sample("a", dist.Normal(0.0, 1.0)), "inner"), "outer")()
+    assert seen == ["outer", "inner"]
+
+
+def test_do_and_block_hide_observed_sites_too():
+    def seen():
+        ppl.sample("a", dist.Normal(0.0, 1.0), torch.tensor(1.0))
+
+    assert list(ppl.trace(ppl.do(seen, {"a": 2.0})).get()) == []
+    assert list(ppl.trace(ppl.block(seen, "a")).get()) == []
+
+
+def test_the_outer_of_two_replays_wins():
+    sites = [{"rain": {"value": torch.tensor(value)}} for value in (0.0, 1.0)]
+    assert ppl.trace(ppl.replay(ppl.replay(rain, sites[0]), sites[1])).get()["rain"]["value"] == 1.0
+
+
+def test_numbers_and_arrays_become_tensors():
+    found = ppl.trace(ppl.condition(rain, {"rain": 1, "umbrella": torch.tensor(0.0)})).get()
+    assert found["rain"]["value"].dtype == torch.get_default_dtype()
+    lengths = ppl.trace(lambda: ppl.sample("a", dist.Normal(0.0, 1.0).expand([3]), EFFECTS.numpy()[:3])).get()
+    assert torch.equal(lengths["a"]["value"], EFFECTS[:3])
+
+
+def test_a_bound_with_discrete_draws_can_be_had_without_a_gradient():
+    def both_drawn():
+        ppl.sample("rain", dist.Bernoulli(0.5))
+        ppl.sample("umbrella", dist.Bernoulli(0.5))
+
+    assert torch.isfinite(ppl.elbo(rain, both_drawn))
+
+
 def twice():
     ppl.sample("a", dist.Normal(0.0, 1.0))
     ppl.sample("a", dist.Normal(0.0, 1.0))
@@ -181,6 +219,34 @@ def twice():
 
 def other_guide():
     ppl.sample("cloud", dist.Bernoulli(0.2))
+
+
+def short_guide():
+    ppl.sample("rain", dist.Bernoulli(0.2))
+
+
+def long_guide():
+    ppl.sample("rain", dist.Bernoulli(0.2))
+    ppl.sample("umbrella", dist.Bernoulli(0.2))
+    ppl.sample("cloud", dist.Bernoulli(0.2))
+
+
+def seeing_guide():
+    ppl.sample("rain", dist.Bernoulli(0.2), torch.tensor(1.0))
+    ppl.sample("umbrella", dist.Bernoulli(0.2))
+
+
+def fitted_discrete_guide():
+    ppl.sample("rain", dist.Bernoulli(torch.tensor(0.2, requires_grad=True)))
+    ppl.sample("umbrella", dist.Bernoulli(0.2))
+
+
+def generator():
+    yield ppl.sample("a", dist.Normal(0.0, 1.0))
+
+
+def one():
+    return ppl.sample("a", dist.Normal(0.0, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -197,6 +263,27 @@ def other_guide():
         (lambda: ppl.do(rain, {"snow": 1.0, "rain": 1.0})(), r"do: got values for \['rain', 'snow'\]"),
         (lambda: ppl.elbo(rain, other_guide), r"guide: got sites \['cloud'\]; want .* \['rain', 'umbrella'\]"),
         (lambda: ppl.trace(ppl.condition(rain, {"rain": 2.0})).get(), "Expected value argument"),
+        (lambda: ppl.elbo(rain, short_guide), r"guide: got sites \['rain'\]; want"),
+        (lambda: ppl.elbo(rain, long_guide), r"guide: got sites \['cloud', 'rain', 'umbrella'\]; want"),
+        (lambda: ppl.elbo(rain, seeing_guide), "guide: got an observed site 'rain'"),
+        (lambda: ppl.elbo(rain, fitted_discrete_guide), "guide: got a site 'rain' whose draws have no derivative"),
+        (lambda: ppl.trace(generator).get(), "model: got a generator"),
+        (lambda: ppl.trace(ppl.condition(one, {"a": torch.zeros(3)})).get(), r"value: got shape \(3,\) at site 'a'"),
+        (lambda: ppl.sample("a", dist.Normal(0.0, 1.0), torch.zeros(1, 1)), r"value: got shape \(1, 1\)"),
+        (lambda: ppl.do(rain, {"rain": 7.0})(), "values: got 7.0 for 'rain'"),
+        (lambda: ppl.do(one, {"a": float("nan")})(), "values: got nan for 'a'"),
+        (lambda: ppl.condition(rain, {"rain": None}), r"values\['rain'\]: got None"),
+        (lambda: ppl.condition(rain, {"rain": True}), r"values\['rain'\]: got True"),
+        (lambda: ppl.condition(rain, ["rain"]), r"values: got \['rain'\]; want a dict"),
+        (lambda: ppl.do(rain, None), "values: got None"),
+        (lambda: ppl.condition(3, {"rain": 1.0}), "model: got 3"),
+        (lambda: ppl.replay(rain, None), "sites: got NoneType"),
+        (lambda: ppl.replay(rain, {"rain": 1.0}), "sites: got dict"),
+        (lambda: ppl.log_joint(ppl.trace(rain)), "sites: got trace"),
+        (lambda: ppl.block(rain, 3), "names: got 3"),
+        (lambda: ppl.lift(3, None), "module: got 3"),
+        (lambda: ppl.lift(torch.nn.Linear(1, 1), None), "prior: got None"),
+        (lambda: ppl.sample("a", dist.Normal(0.0, 1.0), "yes"), "observed: got 'yes'"),
     ],
 )
 def test_bad_input_is_refused_by_name(call, words):
