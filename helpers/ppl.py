@@ -86,16 +86,16 @@ class trace(Handler):
     def _record(self, site):
         if site["name"] in self.sites:
             raise ValueError(f"name: got {site['name']!r} twice in one run; want a name of its own for each sample")
-        log_prob = site["distribution"].log_prob(site["value"]) * site["scale"]
+        log_prob = site["distribution"].log_prob(site["value"])
+        if site["scale"] != 1:
+            log_prob = log_prob * site["scale"]
         self.sites[site["name"]] = site | {"log_prob": log_prob}
 
 
 def log_joint(sites):
     """The sum of all log probabilities of a trace, a scalar tensor: the log joint density of all its values."""
-    total = torch.zeros(())
-    for site in _sites(sites).values():
-        total = total + site["log_prob"].sum()
-    return total
+    sums = [site["log_prob"].sum() for site in _sites(sites).values()]
+    return sum(sums[1:], start=sums[0]) if sums else torch.zeros(())
 
 
 def replay(model, sites):
