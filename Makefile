@@ -31,6 +31,7 @@ refresh: .venv/ready
 bench: .venv/ready .venv-bench/ready
 	.venv-bench/bin/python tests/bench/influence.py
 	$(RUN) tests/bench/two_layer.py
+	$(RUN) tests/bench/ppl.py
 	$(RUN) tests/bench/sliders.py $(LECTURES)
 
 # The file `ready` holds the folder for which the environment was made.
