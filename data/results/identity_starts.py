@@ -17,7 +17,7 @@ RATIOS = (0, 0.25, 0.5, 0.625, 0.75, 0.875, 1, 1.5, 2)
 SCALES = ((0.5, 1), (1, 2), (0.25, 0.5), (0.1, 0.2))
 FLIPPED = (2, 3, 4, 5, 6, 7, 8, 9, 10, 15)
 ANGLES = (60, 75, 90, 105, 120, 150, 180)
-RUNS = {10: 400, 20: 200}
+RUNS = {20: 200, 40: 200}  # of each kind of start, 400 in the other dimensions
 
 
 def noise(rng, runs, d):
@@ -82,7 +82,7 @@ def rotations(rng, runs, d):
 
 def starts_and_teachers(d):
     """The fifteen kinds of start, each with its teachers."""
-    runs = RUNS[d]
+    runs = RUNS.get(d, 400)
     rng, teachers = problem(d, runs, d)
     vanilla, eye, other = noise(rng, runs, d), np.eye(d), np.eye(d) + noise(rng, runs, d)
     near = eye + small(rng, runs, d)
@@ -160,20 +160,21 @@ def practice(d=10, runs=100):
 
 
 def both_starts(d):
-    runs = {20: 200, 40: 200}.get(d, 400)
+    runs = RUNS.get(d, 400)
     rng, teachers = problem(d, runs, d)
     return [counts(start, teachers) for start in (np.eye(d) + small(rng, runs, d), noise(rng, runs, d))]
 
 
 def mixed(d, identity, scale):
-    runs = {10: 400, 20: 200, 40: 200}[d]
+    runs = RUNS.get(d, 400)
     rng, teachers = problem(d, runs, d)
     return counts(identity * np.eye(d) + scale * noise(rng, runs, d), teachers, {40: 3000}.get(d, 6000))
 
 
 def with_extra(d):
-    rng, teachers = problem(d, RUNS[d], d)
-    starts = np.concatenate([noise(rng, RUNS[d], d), noise(rng, RUNS[d], d)[:, :1]], axis=1)
+    runs = RUNS.get(d, 400)
+    rng, teachers = problem(d, runs, d)
+    starts = np.concatenate([noise(rng, runs, d), noise(rng, runs, d)[:, :1]], axis=1)
     return counts(starts, teachers, 20_000)
 
 
