@@ -31,7 +31,7 @@ def by_hand():
     encoder, decoder, optimiser = networks()
     half_log_two_pi = 0.9189385332046727
 
-    def step(x):
+    def loss(x):
         mean, log_sd = encoder(x).chunk(2, dim=1)
         noise = torch.randn_like(mean)
         z = mean + log_sd.exp() * noise
@@ -39,12 +39,9 @@ def by_hand():
         likelihood = -functional.binary_cross_entropy_with_logits(logits, x, reduction="sum")
         prior = -(z**2 / 2 + half_log_two_pi).sum()
         guide = -(noise**2 / 2 + log_sd + half_log_two_pi).sum()
-        loss = -(likelihood + prior - guide) / len(x)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        return -(likelihood + prior - guide)
 
-    return step
+    return loss, optimiser
 
 
 def programs(sample):
@@ -64,14 +61,7 @@ def programs(sample):
 
 def in_ppl():
     model, guide, optimiser = programs(ppl.sample)
-
-    def step(x):
-        loss = -ppl.elbo(model, guide, x) / len(x)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-
-    return step
+    return lambda x: -ppl.elbo(model, guide, x), optimiser
 
 
 def in_pyro():
@@ -79,14 +69,13 @@ def in_pyro():
         lambda name, distribution, observed=None: pyro.sample(name, distribution, obs=observed)
     )
     bound = Trace_ELBO(max_plate_nesting=1)
+    return lambda x: bound.differentiable_loss(model, guide, x), optimiser
 
-    def step(x):
-        loss = bound.differentiable_loss(model, guide, x) / len(x)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
 
-    return step
+def step(loss, optimiser, x):
+    optimiser.zero_grad()
+    (loss(x) / len(x)).backward()
+    optimiser.step()
 
 
 def main():
@@ -94,13 +83,13 @@ def main():
     pyro.enable_validation(False)
     torch.distributions.Distribution.set_default_validate_args(False)
     x = torch.tensor(data.digits().train_x[:BATCH] > 0.5, dtype=torch.float32)
-    steps = {"by hand": by_hand(), "helpers.ppl": in_ppl(), "Pyro": in_pyro()}
-    seconds = {name: [] for name in steps}
+    ways = {"by hand": by_hand(), "helpers.ppl": in_ppl(), "Pyro": in_pyro()}
+    seconds = {name: [] for name in ways}
     for _ in range(ROUNDS):
-        for name, step in steps.items():
+        for name, way in ways.items():
             began = time.perf_counter()
             for _ in range(STEPS):
-                step(x)
+                step(*way, x)
             seconds[name].append((time.perf_counter() - began) / STEPS)
     median = {name: statistics.median(times) for name, times in seconds.items()}
     print(f"one step by hand: {1e3 * median['by hand']:.2f} ms")
