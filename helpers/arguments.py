@@ -54,6 +54,14 @@ def positive(name, value):
     return float(value)
 
 
+def count(name, value):
+    """Return `value` as an int of 1 or more."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < 1:
+        raise ValueError(f"{name}: got {value!r}; want a whole number of 1 or more")
+    return int(value)
+
+
 def index(name, value, length):
     """Return `value` as an int in 0 .. length - 1; negative indices are refused, as they hide off-by-one slips."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
