@@ -1,7 +1,8 @@
 """Gaussian guides for the weights of a network, and Hamiltonian Monte Carlo: what lectures 1_2, 1_4 and 1_7 share.
 
-Many networks are fitted at once: they are the first axis of every array. A bias is the weight of an input that is always
-1, so layer l of sizes (d, ..., K) has weights (runs, inputs + 1, outputs). Hidden units are ReLUs, outputs are logits.
+Many networks are fitted at once: they are the first axis of every array. A bias is the weight of an input that is
+always 1, so layer l of sizes (d, ..., K) has weights (runs, inputs + 1, outputs). Hidden units are ReLUs, outputs are
+logits.
 """
 
 import numpy as np
@@ -73,7 +74,7 @@ def logits(weights, x):
 
 
 def predict(guide, x, draws, generator):
-    """Probabilities (runs, n, K): the mean over `draws` networks of each guide. Derived in 1_4, eq. 1.4.3."""
+    """Probabilities (runs, n, K): the mean over `draws` networks of each guide. Derived in 1_4, sections 1 and 2."""
     draws = arguments.count("draws", draws)
     with torch.no_grad():
         return sum(torch.softmax(logits(guide.draw(generator), x), dim=2) for _ in range(draws)) / draws
@@ -88,7 +89,7 @@ def log_likelihood(scores, y):
 def fit(guide, x, y, prior_sds, steps, rate, batch, generator, temperature=1.0):
     """Maximise the bound of each guide by Adam, with a step that falls as a cosine; the guide is changed.
 
-    The data x (n, d), y (n,), or with a first axis of runs. A batch stands for all n examples (eq. 1.4.2), the KL is
+    The data x (n, d), y (n,), or with a first axis of runs. A batch stands for all n examples (eq. 1.4.3), the KL is
     multiplied by `temperature` (1 is Bayes), and both are divided by n.
     """
     temperature, n = torch.as_tensor(temperature), y.shape[-1]
@@ -116,7 +117,11 @@ def fit_plain(weights, x, y, decay, steps, rate, batch, generator):
 
 
 def _descend(parameters, loss, n, steps, rate, batch, generator):
-    steps, batch, rate = arguments.count("steps", steps), arguments.count("batch", batch), arguments.positive("rate", rate)
+    steps, batch, rate = (
+        arguments.count("steps", steps),
+        arguments.count("batch", batch),
+        arguments.positive("rate", rate),
+    )
     if batch > n:
         raise ValueError(f"batch: got {batch}; want at most the {n} examples")
     optimiser = torch.optim.Adam(parameters, lr=rate, fused=True)
@@ -137,7 +142,11 @@ def hmc(height, slope, q, step, leaps, draws, rng):
 
     Returns draws (draws, chains, D) and probabilities of acceptance (draws, chains).
     """
-    step, leaps, draws = arguments.positive("step", step), arguments.count("leaps", leaps), arguments.count("draws", draws)
+    step, leaps, draws = (
+        arguments.positive("step", step),
+        arguments.count("leaps", leaps),
+        arguments.count("draws", draws),
+    )
     places, rates = [], []
     for _ in range(draws):
         p = rng.normal(size=q.shape)

@@ -1,7 +1,7 @@
 """Networks on 20 to 500 digits: plain, mean-field and by Hamiltonian Monte Carlo, for lectures 1_4 and 1_7.
 
-Takes about fifteen minutes. Networks 64-30-10 with ReLUs; inputs are pixel/8. Five splits; in each, n training digits are
-drawn with equal shares of the ten classes, and 360 others are kept for validation; the 360 test digits are by other
+Takes about fifteen minutes. Networks 64-30-10 with ReLUs; inputs are pixel/8. Five splits; in each, n training digits
+are drawn with equal shares of the ten classes, and 360 others are kept for validation; the 360 test digits are by other
 writers. Priors are k / sqrt(inputs + 1). Plain networks by weight decay, guides by prior, chains at two priors, and the
 nearest neighbours by their number (a vote with one more for each class). Stored for each setting, n and split:
 validation nll, accuracy, nll, and the area under the curve that tells shuffled from upright test digits by entropy; the

@@ -1,13 +1,13 @@
 """Plain and probabilistic networks on the digits, by prior and temperature, for lectures 1_4 and 1_7.
 
 Takes about twenty minutes. Networks 64-100-10 with ReLUs; inputs are pixel/8. The 1,437 training digits are split at
-random into 1,077 and 360 for validation, three times (seeds); the 360 test digits are by other writers. Nothing here is
-chosen on test digits. Settings: plain networks by weight decay and number of steps, ensembles of five of them,
-mean-field guides by prior, and by temperature under two priors. Stored for each setting and seed: MEASURES and TURNS (an
-area under the curve tells one of KINDS, or 8 and 9 unseen in training, from test digits by entropy); by angle the share
-that is wrong, that is wrong and above .9, that is not above .9; the share of test digits that at some angle are wrong and
-above the threshold which a given share of upright validation digits misses; the bound by number of steps; guides and a
-plain network of seed 0.
+random into 1,077 and 360 for validation, three times (seeds); the 360 test digits are by other writers. Nothing here
+is chosen on test digits. Settings: plain networks by weight decay and number of steps, ensembles of five of them,
+mean-field guides by prior, and by temperature under two priors. Stored for each setting and seed: MEASURES and TURNS
+(an area under the curve tells one of KINDS, or 8 and 9 unseen in training, from test digits by entropy); by angle the
+share that is wrong, that is wrong and above .9, that is not above .9; the share of test digits that at some angle are
+wrong and above the threshold which a given share of upright validation digits misses; the bound by number of steps;
+guides and a plain network of seed 0.
 """
 
 import numpy as np
@@ -87,7 +87,7 @@ def entropy(p):
 
 
 def calibration(p, labels, rng):
-    """Expected calibration error in fifteen bins, and that of a predictor whose probabilities are true (mean of 200)."""
+    """Expected calibration error in fifteen bins, and that of a predictor whose probabilities are true (200 draws)."""
     sure, right = p.max(axis=1), p.argmax(axis=1) == labels
     bins = np.minimum((sure * 15).astype(int), 14)
 
@@ -213,7 +213,9 @@ def main():
         guide = fitted([(prior, temperature) for temperature in TEMPERATURES], STEPS)[0]
         for k, temperature in enumerate(TEMPERATURES):
             runs = range(k * SEEDS, (k + 1) * SEEDS)
-            add(f"prior {prior}, temperature {temperature}", [answers_of(guide, r, s) for s, r in enumerate(runs)], None)
+            add(
+                f"prior {prior}, temperature {temperature}", [answers_of(guide, r, s) for s, r in enumerate(runs)], None
+            )
 
     # Plain networks and ensembles
     first = len(names)
