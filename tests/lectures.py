@@ -163,6 +163,16 @@ EXEMPT = {
         "with the temperature 0.1 instead of 1. Does",
         "that fits on 50 digits as",
     ],
+    "1_5_variational_autoencoder": [
+        "about 35 minutes to read, 20 seconds to run",
+        "lecture 1.1, sections 1 and 5. What",
+        "counts of ink in 64 pixels",
+        "with 500 draws of lecture 1.6",
+        "of the 17 values for each",
+        "and 64 separate histograms draw",
+        "same for all images: 64 numbers more",
+        "square from $-3$ to $3$, where",
+    ],
     "2_1_influence_formulas": [
         "reads a handwritten 1 as an 8",
         "its 1,437 training digits",
