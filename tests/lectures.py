@@ -170,7 +170,10 @@ EXEMPT = {
     ],
     "1_5_variational_autoencoder": [
         "about 35 minutes to read, 20 seconds to run",
-        "lecture 1.1, sections 1 and 5. What",
+        "lecture 1.1, sections 1 and 5 (guides and the bound); of 1.4 sections 1 and 3. What",
+        "lecture had 120, and",
+        "are the 1,437 of",
+        "at these: with 50 the bound",
         "counts of ink in 64 pixels",
         "with 500 draws of lecture 1.6",
         "of the 17 values for each",

@@ -11,6 +11,7 @@ import re
 
 import matplotlib.pyplot as plt
 import pytest
+import torch
 from lectures import LECTURES, NOTEBOOKS, code_cells, make, read, tagged
 
 from helpers import sliders, style
@@ -55,6 +56,7 @@ def run_lecture(notebook, name, twice=False):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_lecture_runs_and_its_sliders_and_exercises_hold(path, monkeypatch):
     explorers = []
+    torch.set_default_dtype(torch.float32)  # as in a fresh kernel; one lecture changes it
 
     def recording(*args, **controls):
         explorers.append(explore(*args, **controls))
