@@ -5,6 +5,8 @@ binomial: `top` tosses with probability sigmoid(logit). The encoder turns an ima
 guide over its code; the prior of a code is N(0, I). All densities are log probabilities of the counts, in nats.
 """
 
+import math
+
 import torch
 
 from helpers import arguments
@@ -52,7 +54,7 @@ def binomial_log_likelihood(logits, counts):
 
 
 def kl(mean, log_sd):
-    """KL(N(mean, sd²) || N(0, I)) of each row, (n,). Derived in 1_5, eq. 1.5.3."""
+    """KL(N(mean, sd²) || N(0, I)) of each row, (n,). Derived in 1_5, eq. 1.5.2."""
     return (0.5 * (mean**2 + torch.exp(2 * log_sd)) - log_sd - 0.5).sum(dim=-1)
 
 
@@ -76,7 +78,7 @@ def log_weights(model, counts, draws, generator):
 def importance_bound(model, counts, draws, generator):
     """One draw of the importance-weighted bound (n,): log of the mean of `draws` weights. Derived in 1_6."""
     weights = log_weights(model, counts, draws, generator)
-    return torch.logsumexp(weights, dim=0) - torch.log(torch.tensor(float(len(weights))))
+    return torch.logsumexp(weights, dim=0) - math.log(draws)
 
 
 def fit(model, counts, epochs, rate, batch, generator, beta=1.0, parameters=None):

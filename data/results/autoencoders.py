@@ -129,8 +129,8 @@ def main():
                         vae.fit(model, counts, 40, 3e-3, 64, generator, parameters=list(model.encoder.parameters()))
                     table[s, k, j, seed] = measured(model, counts, y[train_rows], test_counts, y[test_rows])
                     if s == 0 and seed == 0 and kind == "binomial":
-                        flat = [parameter.detach().numpy().ravel() for parameter in model.parameters()]
-                        stored[f"model_{latent}"] = np.concatenate(flat)
+                        flat = torch.nn.utils.parameters_to_vector(model.parameters())
+                        stored[f"model_{latent}"] = flat.detach().numpy()
                 print(told, kind, latent, table[s, k, j].mean(axis=0).round(3), flush=True)
         for seed in range(SEEDS):
             rivals[s, :, seed] = [
