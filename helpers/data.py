@@ -92,6 +92,30 @@ def hospital():
     return Hospital(x[train], y[train], x[test], y[test], np.array(names))
 
 
+def wine():
+    """White wines: eleven measurements (4898, 11) and a taster's mark from 3 to 9 (4898,), as published."""
+    columns = _bundled("wine")
+    return columns[:-1].T, columns[-1]
+
+
+def skin():
+    """Pixels of photographs: blue, green, red (245057, 3) and +1 for skin, -1 for others (245057,), as published."""
+    columns = _bundled("skin")
+    return columns[:-1].T, np.where(columns[-1] == 1, 1.0, -1.0)
+
+
+def protein():
+    """Shapes of proteins: nine measurements (45730, 9) and the distance from the true shape (45730,), as published."""
+    columns = _bundled("protein")
+    return columns[1:].T, columns[0]
+
+
+def _bundled(name):
+    """The columns of a table in data/uci, (columns, rows)."""
+    with np.load(UCI_FOLDER / f"{name}.npz", allow_pickle=False) as file:
+        return np.array([file[f"values_{k}"][codes] for k, codes in enumerate(file["codes"])])
+
+
 def mnist(folder=MNIST_FOLDER):
     """All of MNIST as bytes: 60,000 training and 10,000 test digits, 28 x 28 pixels flattened, 0 to 255 (uint8).
 

@@ -27,6 +27,18 @@ def test_diabetes_is_standardised():
         assert abs(column.mean()) < 1e-12 and abs(column.std() - 1) < 1e-12
 
 
+def test_the_papers_regression_sets_as_published():
+    x, y = data.wine()
+    assert x.shape == (4898, 11) and list(x[0]) == [7, 0.27, 0.36, 20.7, 0.045, 45, 170, 1.001, 3, 0.45, 8.8]
+    assert list(np.bincount(y.astype(int))[3:]) == [20, 163, 1457, 2198, 880, 175, 5]
+    x, y = data.skin()
+    assert x.shape == (245_057, 3) and list(x[0]) == [74, 85, 123] and list(x[-1]) == [255, 255, 255]
+    assert (np.sum(y == 1), np.sum(y == -1)) == (50_859, 194_198)
+    x, y = data.protein()
+    assert x.shape == (45_730, 9) and y[0] == 17.284 and x[0, 4] == 1872790.507
+    assert len(np.unique(y)) == 15_903 and y.mean() == pytest.approx(7.748528427727969, rel=1e-12)
+
+
 def test_the_hospital_is_the_authors_to_the_row():
     hospital = data.hospital()
     assert hospital.train_x.shape == (20_000, 127) and hospital.test_x.shape == (81_766, 127)
