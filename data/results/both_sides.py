@@ -4,7 +4,8 @@ Takes about fifteen minutes. Networks 64-100-10 with ReLUs; inputs are pixel/8; 
 digits by other writers.
 
 pruned       share of weights set to zero (SHARES) in networks and guides fitted to all 1,437 training digits: guides by
-             |mean|/sd, by |mean| or at random, plain networks with each of DECAYS by size and by price
+             |mean|/sd, by |mean| or at random, plain networks with each of DECAYS by size and by
+             price, and with a penalty on |w| of each of LASSOS by size
 composed     accuracy and nll after each of five chunks of training digits, a posterior being the prior of the next
              chunk: WAYS; chunks drawn at random, or of two classes each (then of the classes seen so far); last: all at
              once
@@ -21,6 +22,7 @@ from helpers import data, results, vae, variational
 
 SIZES, SEEDS, STEPS, DRAWS = (64, 100, 10), 3, 12_000, 100
 PRIORS, DECAYS, SHARES = ["4/√", "1", "2"], [0.0, 1e-4, 1e-3, 3e-3], [0, 0.5, 0.75, 0.9, 0.95, 0.98]
+LASSOS = [3e-4, 1e-3, 2e-3, 4e-3]
 BY = ["mean over sd", "mean", "random"]
 WAYS = ["guide, chained", "plain, fitted on"]
 LABELS = [1, 5, 20]
@@ -31,15 +33,10 @@ REUSES = [
     "plain, fitted on",
     "plain, first layer frozen",
     "plain, random first layer frozen",
+    "nearest image",
 ]
-SPACES = [
-    "pixels",
-    "autoencoder 10",
-    "principal components 10",
-    "autoencoder 2",
-    "principal components 2",
-    "random units 100",
-]
+CODES = [10, 5, 3, 2]
+SPACES = ["pixels", "random units 100", *(f"{kind} {k}" for kind in ("autoencoder", "components") for k in CODES)]
 EACH = [1, 2, 5, 10, 50]
 
 torch.set_num_threads(1)
@@ -93,7 +90,7 @@ def plain_probabilities(weights, images):
 
 def pruned():
     """Accuracies (settings, seeds, shares): guides of each prior by each of BY, plain networks by size and by price."""
-    table = np.empty((len(PRIORS) * len(BY) + 2 * len(DECAYS), SEEDS, len(SHARES)))
+    table = np.empty((len(PRIORS) * len(BY) + 2 * len(DECAYS) + len(LASSOS), SEEDS, len(SHARES)))
     for seed in range(SEEDS):
         row = 0
         for name in PRIORS:
@@ -112,13 +109,38 @@ def pruned():
             weights = variational.start(SIZES, 1, generator(seed))
             variational.fit_plain(weights, x, y, decay, STEPS, 3e-3, 64, generator(seed))
             for scores in (weights, prices(weights, decay)):
-                flat = torch.cat([score.abs().ravel() for score in scores])
-                for k, share in enumerate(SHARES):
-                    left = [w * mask for w, mask in zip(weights, masks(weights, flat, share), strict=True)]
-                    table[row, seed, k] = accuracy(plain_probabilities(left, test_x))
+                table[row, seed] = [pruned_plain(weights, scores, share) for share in SHARES]
                 row += 1
+        for lasso in LASSOS:
+            weights = variational.start(SIZES, 1, generator(seed))
+            fit_lasso(weights, lasso, generator(seed))
+            table[row, seed] = [pruned_plain(weights, weights, share) for share in SHARES]
+            row += 1
         print("pruned", seed, table[:, seed].round(3).tolist(), flush=True)
     return table
+
+
+def pruned_plain(weights, scores, share):
+    flat = torch.cat([score.abs().ravel() for score in scores])
+    left = [w * mask for w, mask in zip(weights, masks(weights, flat, share), strict=True)]
+    return accuracy(plain_probabilities(left, test_x))
+
+
+def fit_lasso(weights, lasso, generator):
+    """Fit a plain network with loss cross-entropy + lasso times the sum of |w|, as variational.fit_plain does."""
+    for matrix in weights:
+        matrix.requires_grad_(True)
+    optimiser = torch.optim.Adam(weights, lr=3e-3, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+    for _ in range(STEPS):
+        rows = torch.randint(len(x), (64,), generator=generator)
+        fitted = variational.log_likelihood(variational.logits(weights, x[rows]), y[rows]).mean()
+        optimiser.zero_grad()
+        (lasso * sum(matrix.abs().sum() for matrix in weights) - fitted).backward()
+        optimiser.step()
+        schedule.step()
+    for matrix in weights:
+        matrix.requires_grad_(False)
 
 
 def prices(weights, decay):
@@ -221,6 +243,8 @@ def reused():
                 table[way, k, seed] = limited(plain_probabilities(weights, test_x), asked)
             for way, first in ((4, plain[0]), (5, random_first)):
                 table[way, k, seed] = limited(frozen_fit(first, rows, seed), asked)
+            nearest = KNeighborsClassifier(1).fit(x[rows], y[rows])
+            table[6, k, seed] = nearest.score(test_x[asked], test_y[asked])
         print("reused", seed, table[..., seed].round(3).tolist(), flush=True)
     return table
 
@@ -235,23 +259,18 @@ def features():
     table = np.empty((len(SPACES), len(EACH), SEEDS))
     counts, test_counts = 8 * x, 8 * test_x
     for seed in range(SEEDS):
-        codes = []
-        for latent in (10, 2):
+        units = torch.randn(65, 100, generator=generator(seed)) / 65**0.5
+        spaces = [[x, test_x], [torch.relu(variational.with_ones(images) @ units) for images in (x, test_x)]]
+        for latent in CODES:
             torch.manual_seed(seed)
             model = vae.Autoencoder(64, latent, 200)
             vae.fit(model, counts, 120, 3e-3, 64, generator(seed))
             with torch.no_grad():
-                codes.append([model.encode(images)[0].numpy() for images in (counts, test_counts)])
-        components = [PCA(k, random_state=0).fit(x) for k in (10, 2)]
-        units = torch.randn(65, 100, generator=generator(seed)) / 65**0.5
-        spaces = [
-            [x.numpy(), test_x.numpy()],
-            codes[0],
-            [components[0].transform(images) for images in (x, test_x)],
-            codes[1],
-            [components[1].transform(images) for images in (x, test_x)],
-            [torch.relu(variational.with_ones(images) @ units).numpy() for images in (x, test_x)],
-        ]
+                spaces.append([model.encode(images)[0] for images in (counts, test_counts)])
+        for latent in CODES:
+            components = PCA(latent, random_state=0).fit(x)
+            spaces.append([components.transform(images) for images in (x, test_x)])
+        spaces = [[np.asarray(images) for images in pair] for pair in spaces]
         for k, each in enumerate(EACH):
             scores = np.empty((20, len(SPACES)))
             for draw in range(20):
