@@ -204,7 +204,11 @@ EXEMPT = {
         "at noise 60 it still",
         "$\\beta$ from 0.25 to 40, numbers",
         "to 1 or 2.",
-        "the fixed noise 30.",
+        "the fixed noise 10 and",
+        "fits of 120 rounds the gap",
+        "less than 1.5 standard deviations off",
+        "bound from 500 draws on 1,000 test images",
+        "At the noise 100 three",
     ],
     "1_7_what_each_side_brings": [
         "about 30 minutes to read, 15 seconds to run",
@@ -884,6 +888,10 @@ EXEMPT = {
         "with 150 units do, late",
         "at an angle of 50 degrees",
         "at 5,000 units only",
+    ],
+    "4_1_minibatch_noise": [
+        "about 25 minutes to read, 15 seconds to run",
+        "For the 442 patients and batches",
     ],
 }
 
