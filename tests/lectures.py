@@ -201,6 +201,7 @@ EXEMPT = {
         "and none at 150.",
         "at noise 5 where",
         "at noise 20 where",
+        "at noise 40 where",
         "at noise 60 it still",
         "$\\beta$ from 0.25 to 40, numbers",
         "to 1 or 2.",
