@@ -98,7 +98,7 @@ def fit(guide, x, y, prior_sds, steps, rate, batch, generator, temperature=1.0):
         fitted = log_likelihood(guide(x[..., rows, :], generator), y[..., rows]).mean(dim=1)
         return (temperature * guide.kl(prior_sds) / n - fitted).sum()
 
-    _descend(list(guide.parameters()), loss, n, steps, rate, batch, generator)
+    descend(list(guide.parameters()), loss, n, steps, rate, batch, generator)
 
 
 def fit_plain(weights, x, y, decay, steps, rate, batch, generator):
@@ -111,12 +111,16 @@ def fit_plain(weights, x, y, decay, steps, rate, batch, generator):
 
     for matrix in weights:
         matrix.requires_grad_(True)
-    _descend(weights, loss, y.shape[-1], steps, rate, batch, generator)
+    descend(weights, loss, y.shape[-1], steps, rate, batch, generator)
     for matrix in weights:
         matrix.requires_grad_(False)
 
 
-def _descend(parameters, loss, n, steps, rate, batch, generator):
+def descend(parameters, loss, n, steps, rate, batch, generator):
+    """Minimise by Adam, with a step that falls as a cosine; the parameters are changed.
+
+    loss   function of the rows of a batch, drawn from n with replacement, that returns a scalar tensor
+    """
     steps, batch, rate = (
         arguments.count("steps", steps),
         arguments.count("batch", batch),

@@ -14,30 +14,22 @@ import time
 import numpy as np
 import torch
 
-from helpers import data, results
+from helpers import data, results, vae
 
 DRAWS, RATES, ROUNDS, BATCH = [1, 5], [1e-3, 2e-3, 4e-3, 8e-3], 12, 128
 
 torch.set_num_threads(1)
 
 
-def network(inputs, outputs):
-    return torch.nn.Sequential(torch.nn.Linear(inputs, 400), torch.nn.SiLU(), torch.nn.Linear(400, outputs))
+class BlackAndWhite(vae.Autoencoder):
+    """Pixels of 0 or 1, each a coin."""
 
+    def encode(self, x):
+        return self.encoder(x).chunk(2, dim=-1)
 
-def log_weights(encoder, decoder, x, draws, generator):
-    """log p(x, z) - log q(z | x) of `draws` codes for each image, (draws, n)."""
-    mean, log_sd = encoder(x).chunk(2, dim=-1)
-    noise = torch.randn((draws, *mean.shape), generator=generator)
-    codes = mean + torch.exp(log_sd) * noise
-    logits = decoder(codes)
-    fitted = (x * logits - torch.nn.functional.softplus(logits)).sum(dim=-1)
-    return fitted + (noise**2 / 2 + log_sd - codes**2 / 2).sum(dim=-1)
-
-
-def climbed(encoder, decoder, x, draws, generator):
-    """The bound with `draws` draws of each image (n,)."""
-    return torch.logsumexp(log_weights(encoder, decoder, x, draws, generator), dim=0) - np.log(draws)
+    def log_likelihood(self, codes, x):
+        logits = self.decode(codes)
+        return (x * logits - torch.nn.functional.softplus(logits)).sum(dim=-1)
 
 
 def black_and_white(grey, generator):
@@ -45,12 +37,11 @@ def black_and_white(grey, generator):
 
 
 def fitted(images, draws, rate):
-    """Encoder and decoder after ROUNDS, and the seconds that took."""
+    """The model after ROUNDS, and the seconds that took."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
-    encoder, decoder = network(784, 40), network(20, 784)
-    parameters = [*encoder.parameters(), *decoder.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=rate, fused=True)
+    model = BlackAndWhite(784, 20, 400)
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     steps = len(images) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=ROUNDS * steps, pct_start=0.1)
     started = time.process_time()
@@ -59,16 +50,16 @@ def fitted(images, draws, rate):
         for rows in order.reshape(-1, BATCH):
             x = black_and_white(images[rows] / 255, generator)
             optimiser.zero_grad()
-            (-climbed(encoder, decoder, x, draws, generator).mean()).backward()
+            (-vae.importance_bound(model, x, draws, generator).mean()).backward()
             optimiser.step()
             schedule.step()
-    return encoder, decoder, time.process_time() - started
+    return model, time.process_time() - started
 
 
-def mean_bound(encoder, decoder, x, draws):
+def mean_bound(model, x, draws):
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        return float(torch.cat([climbed(encoder, decoder, part, draws, generator) for part in x.split(100)]).mean())
+        return float(torch.cat([vae.importance_bound(model, part, draws, generator) for part in x.split(100)]).mean())
 
 
 def main():
@@ -83,12 +74,12 @@ def main():
         fits = []
         for r, rate in enumerate(RATES):
             fits.append(fitted(train, draws, rate))
-            choice[d, r] = mean_bound(*fits[-1][:2], held_out, draws)
-            print(draws, rate, choice[d, r].round(2), round(fits[-1][2]), flush=True)
-        encoder, decoder, seconds = fits[int(np.argmax(choice[d]))]
+            choice[d, r] = mean_bound(fits[-1][0], held_out, draws)
+            print(draws, rate, choice[d, r].round(2), round(fits[-1][1]), flush=True)
+        model, seconds = fits[int(np.argmax(choice[d]))]
         measured[d] = [
-            mean_bound(encoder, decoder, test, 1),
-            mean_bound(encoder, decoder, test[:1000], 500),
+            mean_bound(model, test, 1),
+            mean_bound(model, test[:1000], 500),
             seconds,
         ]
         print(draws, measured[d].round(2), flush=True)

@@ -128,17 +128,14 @@ def pruned_plain(weights, scores, share):
 
 def fit_lasso(weights, lasso, generator):
     """Fit a plain network with loss cross-entropy + lasso times the sum of |w|, as variational.fit_plain does."""
+
+    def loss(rows):
+        fitted = variational.log_likelihood(variational.logits(weights, x[rows]), y[rows]).mean()
+        return lasso * sum(matrix.abs().sum() for matrix in weights) - fitted
+
     for matrix in weights:
         matrix.requires_grad_(True)
-    optimiser = torch.optim.Adam(weights, lr=3e-3, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
-    for _ in range(STEPS):
-        rows = torch.randint(len(x), (64,), generator=generator)
-        fitted = variational.log_likelihood(variational.logits(weights, x[rows]), y[rows]).mean()
-        optimiser.zero_grad()
-        (lasso * sum(matrix.abs().sum() for matrix in weights) - fitted).backward()
-        optimiser.step()
-        schedule.step()
+    variational.descend(weights, loss, len(x), STEPS, 3e-3, 64, generator)
     for matrix in weights:
         matrix.requires_grad_(False)
 
@@ -180,11 +177,8 @@ def composed():
         by_class = [torch.nonzero((y == 2 * k) | (y == 2 * k + 1)).ravel() for k in range(5)]
         for kind, chunks in enumerate((list(order[:1435].reshape(5, 287)), by_class)):
             everything = torch.cat(chunks)
-            guide = Chained(SIZES, 1, generator(seed))
-            prior = flat_prior(guide, "4/√")
-            weights = variational.start(SIZES, 1, generator(seed))
             for k, rows in enumerate([*chunks, everything]):
-                if k == 5:
+                if k in (0, 5):
                     guide = Chained(SIZES, 1, generator(seed))
                     prior = flat_prior(guide, "4/√")
                     weights = variational.start(SIZES, 1, generator(seed))
