@@ -47,31 +47,51 @@ def stationary_covariance(A, C, step_size, batch_size, form):
     return directions @ (step_size / batch_size * rotated / sums) @ directions.T
 
 
-def stationary_covariance_exact(x, y, l2, step_size, batch_size):
+def stationary_covariance_exact(x, y, l2, step_size, batch_size, matrix=None, keep=1.0, noise=None):
     """The same for ridge regression with the noise that it has, which grows with the distance from the minimum.
 
     x (n, D), y (n,), l2: loss of an example (y - x θ)²/2 + l2/2 |θ|²; minibatches are drawn with replacement. Solves
-    a linear system of D² unknowns; raises ValueError where no stationary covariance exists.
+    a linear system of D² unknowns, 4 D² with momentum; raises ValueError where no stationary covariance exists. matrix,
+    keep and noise as in `chains`. Derived in 4_2, with matrix and momentum in 4_3.
     """
     x, y, l2 = _regression(x, y, l2)
     step_size = arguments.positive("step_size", step_size)
     batch_size = arguments.count("batch_size", batch_size)
-    n, width = x.shape
-    A = x.T @ x / n + l2 * np.eye(width)
-    minimum = np.linalg.solve(A, x.T @ y / n)
+    width = x.shape[1]
+    one = np.eye(width)
+    matrix = one if matrix is None else arguments.array("matrix", matrix, (width, width))
+    A, spread = _curvature_and_spread(x, l2)
+    minimum = np.linalg.solve(A, x.T @ y / len(x))
     C = noise_covariance((x @ minimum - y)[:, None] * x + l2 * minimum)
-    pairs = np.einsum("ni,nj->nij", x, x).reshape(n, -1)
-    spread = pairs.T @ pairs / n  # E x_i x_j x_k x_l
-    spread = spread.reshape(4 * (width,)).transpose(0, 2, 1, 3).reshape(width**2, width**2)
-    plain = A - l2 * np.eye(width)
-    spread = spread - np.kron(plain, plain)  # of the Hessians; the ridge's share is the same in all
-    stay = np.eye(width) - step_size * A
-    step = np.kron(stay, stay) + step_size**2 / batch_size * spread
-    found = np.linalg.solve(np.eye(width**2) - step, step_size**2 / batch_size * C.ravel()).reshape(width, width)
-    found = (found + found.T) / 2
-    if np.linalg.eigvalsh(found)[0] < 0 or np.abs(np.linalg.eigvals(step)).max() >= 1:
+    move = step_size * matrix
+    if keep == 1:
+        stay, kicked, seen = one - move @ A, move, one
+    else:  # the state holds θ and the velocity, and a kick hits both
+        _check_keep(keep)
+        stay = np.block([[one - move @ A, (1 - keep) * one], [-move @ A, (1 - keep) * one]])
+        kicked, seen = np.concatenate([move, move]), np.concatenate([one, 0 * one], axis=1)
+    kicks = kicked @ C @ kicked.T / batch_size
+    if noise is not None:
+        hit = np.concatenate([one] * (len(stay) // width))
+        kicks = kicks + hit @ _positive_definite("noise", noise) @ hit.T
+    step = np.kron(stay, stay) + np.kron(kicked, kicked) @ spread @ np.kron(seen, seen) / batch_size
+    if np.abs(np.linalg.eigvals(step)).max() >= 1:
         raise ValueError(f"step_size: got {step_size}; want one at which the variance of SGD stays finite")
-    return found
+    found = np.linalg.solve(np.eye(len(step)) - step, kicks.ravel()).reshape(stay.shape)[:width, :width]
+    return (found + found.T) / 2
+
+
+def largest_step_size(x, l2, batch_size):
+    """The step size from which on the variance of SGD for ridge regression is infinite. Derived in 4_2.
+
+    x (n, D), l2 as in stationary_covariance_exact; minibatches are drawn with replacement
+    """
+    x = arguments.array("x", x, (None, None))
+    l2, batch_size = arguments.positive("l2", l2), arguments.count("batch_size", batch_size)
+    A, spread = _curvature_and_spread(x, l2)
+    one = np.eye(len(A))
+    shrinks, grows = np.kron(A, one) + np.kron(one, A), np.kron(A, A) + spread / batch_size
+    return 1 / np.linalg.eigvals(np.linalg.solve(shrinks, grows)).real.max()
 
 
 def best_step_size(C, batch_size, n):
@@ -150,8 +170,7 @@ def chains(gradient, start, n, step_size, batch_size, steps, rng, scheme=SCHEMES
         raise ValueError(f"batch_size: got {batch_size}; want at most the {n} examples")
     if scheme not in SCHEMES:
         raise ValueError(f"scheme: got {scheme!r}; want one of {SCHEMES}")
-    if not 0 < keep <= 1:
-        raise ValueError(f"keep: got {keep}; want a number above 0, at most 1")
+    _check_keep(keep)
     width = start.shape[1]
     matrix = np.eye(width) if matrix is None else arguments.array("matrix", matrix, (width, width))
     root = None if noise is None else np.linalg.cholesky(_positive_definite("noise", noise))
@@ -183,6 +202,21 @@ def _minibatches(scheme, chains, n, batch_size, steps, rng):
                 order = rng.permuted(np.broadcast_to(np.arange(n), (chains, n)), axis=1)
             start = step % batches * batch_size
             yield order[:, start : start + batch_size]
+
+
+def _curvature_and_spread(x, l2):
+    """A (D, D), and (D², D²) the covariance of the examples' Hessians as a map of Σ: E[H Σ H] - A Σ A."""
+    n, width = x.shape
+    plain = x.T @ x / n
+    pairs = np.einsum("ni,nj->nij", x, x).reshape(n, -1)
+    fourth = (pairs.T @ pairs / n).reshape(4 * (width,))  # E x_i x_j x_k x_l
+    fourth = fourth.transpose(0, 2, 1, 3).reshape(width**2, width**2)
+    return plain + l2 * np.eye(width), fourth - np.kron(plain, plain)  # the ridge is the same in all H and cancels
+
+
+def _check_keep(keep):
+    if not 0 < keep <= 1:
+        raise ValueError(f"keep: got {keep}; want a number above 0, at most 1")
 
 
 def _regression(x, y, l2):

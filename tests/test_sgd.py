@@ -61,6 +61,35 @@ def test_exact_covariance_is_kept_by_all_minibatches(problem, batch_size):
     assert np.allclose(after, exact, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("keep", [1.0, 0.3])
+def test_exact_covariance_with_matrix_momentum_and_noise(problem, keep):
+    x, y, l2 = problem
+    matrix, noise, step = np.array([[1.0, 0.3, 0.0], [0.1, 2.0, 0.0], [0.0, 0.0, 0.5]]), 0.01 * np.eye(3), 0.03
+    m, one = minimum(x, y, l2), np.eye(3)
+    state = np.zeros((6, 6))
+    for _ in range(2000):  # each example moves weights and velocity, and gives a kick
+        after = np.zeros((6, 6))
+        for row, target in zip(x, y, strict=True):
+            pull = step * matrix @ (np.outer(row, row) + l2 * one)
+            kick = -step * matrix @ ((row @ m - target) * row + l2 * m)
+            moves = np.block([[one - pull, (1 - keep) * one], [-pull, (1 - keep) * one]])
+            kicks = np.concatenate([kick, kick])
+            after += (moves @ state @ moves.T + np.outer(kicks, kicks)) / len(x)
+        state = after + np.tile(noise, (2, 2))
+    exact = sgd.stationary_covariance_exact(x, y, l2, step, 1, matrix, keep, noise)
+    assert np.allclose(exact, state[:3, :3], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_variance_ends_at_the_largest_step_size(problem, batch_size):
+    x, y, l2 = problem
+    edge = sgd.largest_step_size(x, l2, batch_size)
+    with pytest.raises(ValueError, match="step_size"):
+        sgd.stationary_covariance_exact(x, y, l2, 1.001 * edge, batch_size)
+    before, after = (sgd.stationary_covariance_exact(x, y, l2, s * edge, batch_size) for s in (0.999, 0.9999))
+    assert np.trace(after) / np.trace(before) == pytest.approx(10, rel=0.05)
+
+
 def test_exact_covariance_refuses_steps_without_a_variance(problem):
     x, y, l2 = problem
     with pytest.raises(ValueError, match="step_size: got 1.0"):
@@ -166,6 +195,10 @@ BAD = [
     (lambda A, C: sgd.stationary_covariance(np.triu(A), C, 0.1, 1, "discrete"), "A: got a matrix"),
     (lambda A, C: sgd.noise_covariance(np.ones(3)), "gradients: got shape"),
     (lambda A, C: sgd.best_step_size(C, 1, 0), "n: got 0"),
+    (lambda A, C: sgd.largest_step_size(np.ones((3, 2)), 0, 1), "l2: got 0"),
+    (lambda A, C: sgd.stationary_covariance_exact(A, C[0], 0.1, 0.1, 1, np.eye(3)), "matrix: got shape"),
+    (lambda A, C: sgd.stationary_covariance_exact(A, C[0], 0.1, 0.1, 1, keep=0), "keep: got 0"),
+    (lambda A, C: sgd.stationary_covariance_exact(A, C[0], 0.1, 0.1, 1, noise=-A), "noise: got the smallest"),
     (lambda A, C: sgd.kl(C, A[:3, :3]), "precision: got shape"),
     (lambda A, C: sgd.kl(C, A, np.ones(3)), "mean: got shape"),
     (lambda A, C: sgd.kl(C, A, samples=4), "samples: got 4"),
