@@ -951,6 +951,20 @@ EXEMPT = {
         "or $-1",
         "index exactly 4",
     ],
+    "4_3_sgd_as_variational_inference": [
+        "about 30 minutes to read, 20 seconds to run",
+        "noise. Now 4,000",
+        "known, so 100",
+        "count as 101",
+        "diagonal. In 300",
+        "at $\\mu=0.9",
+        "at $\\mu=0.02",
+        "at $\\mu=0.5",
+        "at $0.1",
+        "at $0.02",
+        "with curvatures 1",
+        "and 9.",
+    ],
 }
 
 
