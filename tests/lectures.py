@@ -982,16 +982,16 @@ EXEMPT = {
     "4_3_sgd_as_variational_inference": [
         "about 30 minutes to read, 20 seconds to run",
         "noise. Now 4,000",
-        "known, so 100",
-        "count as 101",
+        "flattest direction 300",
+        "we pass 101",
+        "for 100.)",
         "diagonal. In 300",
         "at $\\mu=0.9",
-        "at $\\mu=0.02",
-        "at $\\mu=0.5",
         "at $0.1",
         "at $0.02",
-        "with curvatures 1",
-        "and 9.",
+        "at $\\mu=0.5",
+        "at $\\mu=0.02",
+        "curvature is 1",
     ],
 }
 
