@@ -4,7 +4,8 @@
 # make refresh  execute all notebooks and store their outputs; a second run leaves no diff
 # make bench    speed, as ratios measured in one run; LECTURES="0_start_here.ipynb ..." names those whose sliders move
 # Each of them makes the virtual environment .venv first, when it is missing, older than the requirements or made for
-# another folder; bench makes a second one, .venv-bench, with the libraries that influence is compared with.
+# another folder; bench makes two more, .venv-bench and .venv-bench-sgd, with the libraries that influence and sgd are
+# compared with, which do not go together.
 
 PYTHON ?= python3
 # Never the scripts in .venv/bin: they hold the folder in which they were made.
@@ -28,8 +29,9 @@ test: .venv/ready
 refresh: .venv/ready
 	$(RUN) -m helpers.refresh $(NOTEBOOKS)
 
-bench: .venv/ready .venv-bench/ready
+bench: .venv/ready .venv-bench/ready .venv-bench-sgd/ready
 	.venv-bench/bin/python tests/bench/influence.py
+	XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" .venv-bench-sgd/bin/python tests/bench/sgd.py
 	$(RUN) tests/bench/two_layer.py
 	$(RUN) tests/bench/ppl.py
 	$(RUN) tests/bench/sliders.py $(LECTURES)
@@ -41,6 +43,9 @@ endif
 ifneq ($(shell cat .venv-bench/ready 2>/dev/null),$(CURDIR))
 .venv-bench/ready: moved
 endif
+ifneq ($(shell cat .venv-bench-sgd/ready 2>/dev/null),$(CURDIR))
+.venv-bench-sgd/ready: moved
+endif
 
 OLD = Python 3.10 or newer is needed, and $(PYTHON) is {}.{}: make PYTHON=python3.12, or another newer one
 NEW_ENOUGH = import sys; sys.exit("$(OLD)".format(*sys.version_info[:2]) if sys.version_info < (3, 10) else 0)
@@ -49,6 +54,13 @@ NEW_ENOUGH = import sys; sys.exit("$(OLD)".format(*sys.version_info[:2]) if sys.
 	@$(PYTHON) -c '$(NEW_ENOUGH)'
 	$(PYTHON) -m venv .venv
 	$(RUN) -m pip install -r requirements.txt
+	echo '$(CURDIR)' > $@
+
+# The libraries that sgd is compared with.
+.venv-bench-sgd/ready: pyproject.toml
+	@$(PYTHON) -c '$(NEW_ENOUGH)'
+	$(PYTHON) -m venv .venv-bench-sgd
+	.venv-bench-sgd/bin/python -m pip install -e ".[bench-sgd]"
 	echo '$(CURDIR)' > $@
 
 # The libraries that influence is compared with; over a gigabyte, and only for `make bench`.
