@@ -16,14 +16,16 @@ MOST_ROWS = 400_000  # examples looked up at once by all chains together
 
 
 def noise_covariance(gradients):
-    """C (D, D), the covariance of per-example gradients (n, D), divided by n. Derived in 4_1."""
+    """C (D, D), the covariance of per-example gradients (n, D), divided by n. Derived in 4_1, eq. 4.1.1."""
     gradients = arguments.array("gradients", gradients, (None, None))
     centred = gradients - gradients.mean(axis=0)
     return centred.T @ centred / len(gradients)
 
 
 def stationary_covariance(A, C, step_size, batch_size, form):
-    """The covariance (D, D) at which SGD comes to rest, for noise that does not depend on θ. Derived in 4_2.
+    """The covariance (D, D) at which SGD comes to rest, for noise that does not depend on θ.
+
+    Derived in 4_2, eq. 4.2.2 and 4.2.3.
 
     form   "continuous": A Σ + Σ A = (ε/S) C; "discrete": the same without the limit of small steps,
            A Σ + Σ A - ε A Σ A = (ε/S) C, which needs ε times the largest eigenvalue of A below 2
@@ -52,7 +54,7 @@ def stationary_covariance_exact(x, y, l2, step_size, batch_size, matrix=None, ke
 
     x (n, D), y (n,), l2: loss of an example (y - x θ)²/2 + l2/2 |θ|²; minibatches are drawn with replacement. Solves
     a linear system of D² unknowns, 4 D² with momentum; raises ValueError where no stationary covariance exists. matrix,
-    keep and noise as in `chains`. Derived in 4_2, with matrix and momentum in 4_3.
+    keep and noise as in `chains`. Derived in 4_2, eq. 4.2.5.
     """
     x, y, l2 = _regression(x, y, l2)
     step_size = arguments.positive("step_size", step_size)
@@ -82,7 +84,7 @@ def stationary_covariance_exact(x, y, l2, step_size, batch_size, matrix=None, ke
 
 
 def largest_step_size(x, l2, batch_size):
-    """The step size from which on the variance of SGD for ridge regression is infinite. Derived in 4_2.
+    """The step size from which on the variance of SGD for ridge regression is infinite. Derived in 4_2, eq. 4.2.6.
 
     x (n, D), l2 as in stationary_covariance_exact; minibatches are drawn with replacement
     """
@@ -95,14 +97,14 @@ def largest_step_size(x, l2, batch_size):
 
 
 def best_step_size(C, batch_size, n):
-    """2 S D / (n Tr C), the step whose continuous stationary law is nearest the posterior. Derived in 4_3."""
+    """2 S D / (n Tr C), the step whose continuous law is nearest the posterior. Derived in 4_3, eq. 4.3.2."""
     C = _symmetric("C", C)
     batch_size, n = arguments.count("batch_size", batch_size), arguments.count("n", n)
     return 2 * batch_size * len(C) / (n * np.trace(C))
 
 
 def kl(covariance, precision, mean=None, samples=None):
-    """KL(N(mean, covariance) || N(0, precision^-1)) in nats. Derived in 4_3.
+    """KL(N(mean, covariance) || N(0, precision^-1)) in nats. Derived in 4_3, eq. 4.3.1.
 
     samples   how many independent samples the covariance was estimated from: then the mean of the logarithm of its
               determinant, which is too small, is put right (for a Gaussian, dividing by samples - 1)
