@@ -61,7 +61,7 @@ def torch_loop(steps):
 
 
 def make_blackjax(steps):
-    """Compiled outside of the clock; SGLD with hardly any temperature is SGD, and costs the same."""
+    """Compiled outside of the clock; a step of SGLD is one of SGD and a normal draw for each weight."""
     inputs, targets = jax.numpy.array(x), jax.numpy.array(y)
 
     def log_density(theta, batch):
