@@ -1,6 +1,6 @@
 """How SGD's stationary cloud turns: white wines, shuffled epochs, and how long it takes to leave a valley.
 
-Takes about three minutes. Stores `wines` (chains,): the current of each chain of SGD on the white wines along the
+Takes about a minute. Stores `wines` (chains,): the current of each chain of SGD on the white wines along the
 predicted one, over it, batches of 100, 300 steps, the step .18 over the largest curvature; `shuffled` (3 steps of
 SHARES, 2, 20 groups): the same for shuffled epochs of ten of scikit-learn's 170 first wines in random order, over the
 current with replacement: mean over an epoch, and the trace of the whitened covariance over its dimension; `phases` (3

@@ -1,0 +1,222 @@
+"""Which Boolean functions small networks are, before training, after it, and what Bayes' rule says.
+
+Takes about eight minutes. Networks of one hidden layer of 20 ReLU units on n = 3 or 4 inputs of ±1, weights normal with
+standard deviation one over the root of their number, biases .5. A function is the integer whose bit k is its output on
+input k. Stores `prior_3` (256,), `prior_4` (65536,): shares of random networks, averaged over the symmetries that the
+prior has (order and signs of inputs, sign of the output). Trained to the examples of 10 splits (5 of 8, 9 of 16), four
+targets (TARGETS), by cross-entropy and steps of .1, in minibatches of three and with all examples (ALGORITHMS):
+`table` (2 n, 4, 10, 2, 12): columns QUANTITIES, first at the first step that fits, late after 150 steps, of 4,000
+networks each; `stopping` (5 splits, 2, 7 of TIMES, 3): total variation, accuracy on unseen inputs, share that fits,
+simple target; `scales` (5 of SCALES, 5 splits, 3): total variation at the first fit, of as many draws of the
+posterior, and at the last time, for networks with all weights times the scale and a prior to match.
+"""
+
+from itertools import permutations, product
+
+import numpy as np
+
+from helpers import results
+
+WIDTH, NETWORKS, STEP, LATE = 20, 4000, 0.1, 150
+TARGETS = ("simple", "majority", "random", "parity")
+ALGORITHMS = ("minibatches", "all examples")
+QUANTITIES = (
+    "distance first", "distance of draws", "distance late", "correlation first", "correlation late", "power first",
+    "accuracy of Bayes", "accuracy first", "accuracy late", "fits first", "fits late", "distance of boundaries",
+)  # fmt: skip
+TIMES = (10, 20, 40, 80, 160, 320, 640)
+SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+def inputs(n):
+    """All inputs of ±1 (2^n, n); input k has the bits of k."""
+    return np.array([[1.0 if k >> j & 1 else -1.0 for j in range(n)] for k in range(2**n)], dtype=np.float32)
+
+
+def start(networks, n, rng, scale=1.0):
+    spreads = 1 / np.sqrt(n), 0.5, 1 / np.sqrt(WIDTH), 0.5
+    shapes = (networks, n, WIDTH), (networks, 1, WIDTH), (networks, WIDTH, 1), (networks, 1, 1)
+    return [
+        np.float32(scale * spread) * rng.standard_normal(shape, dtype=np.float32)
+        for spread, shape in zip(spreads, shapes, strict=True)
+    ]
+
+
+def outputs(weights, x):
+    """Of each network on each of its inputs (networks, inputs), and its hidden layer."""
+    first, bias, second, shift = weights
+    hidden = np.maximum(np.matmul(x, first) + bias, 0)
+    return (np.matmul(hidden, second) + shift)[..., 0], hidden
+
+
+def codes(weights, n):
+    values, _ = outputs(weights, inputs(n))
+    return (values > 0) @ (1 << np.arange(2**n))
+
+
+def classes(n):
+    """For each function the least code that symmetries make of it (2^(2^n),)."""
+    places = np.arange(2**n)
+    functions = np.arange(2 ** (2**n))
+    least = np.full(len(functions), len(functions))
+    for order in permutations(range(n)):
+        moved = sum((places >> order[j] & 1) << j for j in range(n))
+        for flips in range(2**n):
+            image, parts = moved ^ flips, []
+            for low in range(0, 2**n, 8):  # a byte of the code at a time
+                byte = np.arange(256)
+                parts.append(sum((byte >> k & 1) << image[low + k] for k in range(min(8, 2**n - low))))
+            found = sum(part[functions >> low & 255] for part, low in zip(parts, range(0, 2**n, 8), strict=True))
+            least = np.minimum(least, np.minimum(found, functions[-1] - found))
+    return least
+
+
+def prior(n, draws, rng, scale=1.0):
+    counts = np.zeros(2 ** (2**n))
+    for _ in range(draws // 20_000):
+        counts += np.bincount(codes(start(20_000, n, rng, scale), n), minlength=len(counts))
+    least = classes(n)
+    sizes, totals = np.bincount(least), np.bincount(least, weights=counts)
+    return (totals[least] + 0.5 * (totals[least] == 0)) / sizes[least] / counts.sum()
+
+
+def targets(n, rng):
+    bits = (inputs(n) > 0).T
+    fair = rng.permutation(np.arange(2**n) % 2)
+    found = (bits[0] & bits[1]) | bits[2], bits[:3].sum(axis=0) > 1, fair > 0, bits.sum(axis=0) % 2 > 0
+    return [function.astype(int) for function in found]
+
+
+def train(target, seen, n, steps, batch, rng, scale=1.0, watch=()):
+    """Codes at the first fit (-1: never) and after `steps`, those that fit then; and the same at each of `watch`."""
+    weights, x = start(NETWORKS, n, rng, scale), inputs(n)
+    labels = np.float32(2 * target - 1)
+    first, seen_at = np.full(NETWORKS, -1), []
+    for step in range(steps + 1):
+        found = codes(weights, n)
+        fits = np.all((found[:, None] >> seen & 1) == target[seen], axis=1)
+        first = np.where((first < 0) & fits, found, first)
+        if step in watch:
+            seen_at.append((found, fits))
+        if step == steps:
+            return first, found, fits, seen_at
+        rows = np.tile(seen, (NETWORKS, 1)) if batch is None else rng.permuted(np.tile(seen, (NETWORKS, 1)), axis=1)
+        rows = rows[:, :batch]
+        given, wanted = x[rows], labels[rows]
+        values, hidden = outputs(weights, given)
+        slope = (-wanted / (1 + np.exp(wanted * values)) / rows.shape[1])[..., None]
+        back = slope * weights[2].swapaxes(1, 2) * (hidden > 0)
+        slopes = given.swapaxes(1, 2) @ back, back.sum(axis=1, keepdims=True), hidden.swapaxes(1, 2) @ slope
+        slopes = *slopes, slope.sum(axis=1, keepdims=True)
+        weights = [weight - STEP * change for weight, change in zip(weights, slopes, strict=True)]
+
+
+def consistent(target, seen, n):
+    functions = np.arange(2 ** (2**n))
+    return functions[np.all((functions[:, None] >> seen & 1) == target[seen], axis=1)]
+
+
+def boundaries(functions, n):
+    """How many pairs of neighbouring inputs a function separates."""
+    total = 0
+    for place, bit in product(range(2**n), range(n)):
+        if not place >> bit & 1:
+            total = total + ((functions >> place ^ functions >> (place | 1 << bit)) & 1)
+    return total
+
+
+def shares(found, allowed):
+    return np.bincount(np.searchsorted(allowed, found), minlength=len(allowed)) / max(1, len(found))
+
+
+def distance(p, q):
+    return np.abs(p - q).sum() / 2
+
+
+def power(p, q):
+    """The power b for which draws p are most probable under q^b, normalised."""
+    powers = np.linspace(0.2, 4, 381)
+    logs = np.log(q)
+    fits = [b * p @ logs - np.log(np.sum(np.exp(b * logs))) for b in powers]
+    return powers[np.argmax(fits)]
+
+
+def correlation(p, q, networks):
+    met = (p * networks >= 5) & (q * networks >= 5)
+    return np.corrcoef(np.log(p[met]), np.log(q[met]))[0, 1] if met.sum() > 2 else np.nan
+
+
+def decay(prior_n, n):
+    """The a for which exp(-a boundaries) has the prior's mean number of boundaries."""
+    numbers = boundaries(np.arange(len(prior_n)), n)
+    tried = np.linspace(0, 3, 601)
+    means = [np.sum(numbers * np.exp(-a * numbers)) / np.sum(np.exp(-a * numbers)) for a in tried]
+    return tried[np.argmin(np.abs(np.array(means) - prior_n @ numbers))]
+
+
+def compare(target, seen, n, prior_n, batch, rng):
+    first, last, fits, _ = train(target, seen, n, LATE, batch, rng)
+    allowed = consistent(target, seen, n)
+    posterior = prior_n[allowed] / prior_n[allowed].sum()
+    at_first, at_last = shares(first[first >= 0], allowed), shares(last[fits], allowed)
+    unseen = np.setdiff1d(np.arange(2**n), seen)
+    right = np.mean((allowed[:, None] >> unseen & 1) == target[unseen], axis=1)
+    drawn = rng.multinomial(max(1, np.sum(first >= 0)), posterior) / max(1, np.sum(first >= 0))
+    few = np.exp(-decay(prior_n, n) * boundaries(allowed, n))
+    return [
+        distance(at_first, posterior), distance(drawn, posterior), distance(at_last, posterior),
+        correlation(at_first, posterior, NETWORKS), correlation(at_last, posterior, NETWORKS),
+        power(at_first, posterior), posterior @ right, at_first @ right, at_last @ right,
+        np.mean(first >= 0), np.mean(fits), distance(at_first, few / few.sum()),
+    ]  # fmt: skip
+
+
+def split(n, seed):
+    rng = np.random.default_rng([n, seed])
+    return np.sort(rng.permutation(2**n)[: 2**n // 2 + 1]), rng
+
+
+def main():
+    priors = {3: prior(3, 2_000_000, np.random.default_rng(3)), 4: prior(4, 8_000_000, np.random.default_rng(4))}
+    print("priors", priors[3][0], priors[4][0], flush=True)
+    table = np.empty((2, len(TARGETS), 10, 2, len(QUANTITIES)))
+    for row, n in enumerate((3, 4)):
+        for seed in range(10):
+            seen, rng = split(n, seed)
+            for column, target in enumerate(targets(n, rng)):
+                for kind, batch in enumerate((3, None)):
+                    table[row, column, seed, kind] = compare(target, seen, n, priors[n], batch, rng)
+        print(n, np.nanmean(table[row], axis=1).round(3).tolist(), flush=True)
+    stopping = np.empty((5, 2, len(TIMES), 3))
+    for seed, (kind, batch) in product(range(5), enumerate((3, None))):
+        seen, rng = split(4, seed)
+        target = targets(4, rng)[0]
+        allowed, unseen = consistent(target, seen, 4), np.setdiff1d(np.arange(16), seen)
+        posterior = priors[4][allowed] / priors[4][allowed].sum()
+        right = np.mean((allowed[:, None] >> unseen & 1) == target[unseen], axis=1)
+        *_, seen_at = train(target, seen, 4, TIMES[-1], batch, rng, watch=TIMES)
+        for place, (found, fits) in enumerate(seen_at):
+            p = shares(found[fits], allowed)
+            stopping[seed, kind, place] = distance(p, posterior), p @ right, fits.mean()
+    print(stopping.mean(axis=0).round(3).tolist(), flush=True)
+    scales = np.empty((len(SCALES), 5, 3))
+    for row, scale in enumerate(SCALES):
+        scaled = prior(4, 2_000_000, np.random.default_rng(5), scale)
+        for seed in range(5):
+            seen, rng = split(4, seed)
+            target = targets(4, rng)[0]
+            allowed = consistent(target, seen, 4)
+            posterior = scaled[allowed] / scaled[allowed].sum()
+            first, last, fits, _ = train(target, seen, 4, TIMES[-1], 3, rng, scale)
+            drawn = rng.multinomial(np.sum(first >= 0), posterior) / np.sum(first >= 0)
+            laws = shares(first[first >= 0], allowed), drawn, shares(last[fits], allowed)
+            scales[row, seed] = [distance(law, posterior) for law in laws]
+    print(scales.mean(axis=1).round(3).tolist(), flush=True)
+    results.save(
+        "boolean_networks", (inputs(4),),
+        prior_3=priors[3], prior_4=priors[4], table=table, stopping=stopping, scales=scales,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
