@@ -3,9 +3,10 @@
 #               with FULL=1 each cell also runs twice in a row and must show the same
 # make refresh  execute all notebooks and store their outputs; a second run leaves no diff
 # make bench    speed, as ratios measured in one run; LECTURES="0_start_here.ipynb ..." names those whose sliders move
+# make book     the lectures as pages in book/_build/html, whose sliders move without a kernel
 # Each of them makes the virtual environment .venv first, when it is missing, older than the requirements or made for
 # another folder; bench makes two more, .venv-bench and .venv-bench-sgd, with the libraries that influence and sgd are
-# compared with, which do not go together.
+# compared with, which do not go together, and book makes .venv-book.
 
 PYTHON ?= python3
 # Never the scripts in .venv/bin: they hold the folder in which they were made.
@@ -16,7 +17,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: lab test refresh bench moved
+.PHONY: lab test refresh bench book moved
 
 lab: .venv/ready
 	$(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/0_start_here.ipynb
@@ -36,6 +37,11 @@ bench: .venv/ready .venv-bench/ready .venv-bench-sgd/ready
 	$(RUN) tests/bench/ppl.py
 	$(RUN) tests/bench/sliders.py $(LECTURES)
 
+# The pages of the book, whose sliders move without a kernel; what a lecture drew is kept as long as it does not change.
+book: .venv/ready .venv-book/ready
+	$(RUN) -m helpers.book
+	.venv-book/bin/python -m sphinx -q -b html book/_pages book/_build/html
+
 # The file `ready` holds the folder for which the environment was made.
 ifneq ($(shell cat .venv/ready 2>/dev/null),$(CURDIR))
 .venv/ready: moved
@@ -45,6 +51,9 @@ ifneq ($(shell cat .venv-bench/ready 2>/dev/null),$(CURDIR))
 endif
 ifneq ($(shell cat .venv-bench-sgd/ready 2>/dev/null),$(CURDIR))
 .venv-bench-sgd/ready: moved
+endif
+ifneq ($(shell cat .venv-book/ready 2>/dev/null),$(CURDIR))
+.venv-book/ready: moved
 endif
 
 OLD = Python 3.10 or newer is needed, and $(PYTHON) is {}.{}: make PYTHON=python3.12, or another newer one
@@ -68,4 +77,11 @@ NEW_ENOUGH = import sys; sys.exit("$(OLD)".format(*sys.version_info[:2]) if sys.
 	@$(PYTHON) -c '$(NEW_ENOUGH)'
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install -e ".[bench]"
+	echo '$(CURDIR)' > $@
+
+# Sphinx and its theme.
+.venv-book/ready: pyproject.toml
+	@$(PYTHON) -c '$(NEW_ENOUGH)'
+	$(PYTHON) -m venv .venv-book
+	.venv-book/bin/python -m pip install -e ".[book]"
 	echo '$(CURDIR)' > $@

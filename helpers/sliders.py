@@ -140,6 +140,10 @@ class Explorer:
             control.observe(self._redraw, names="value")
         self._redraw(None)
 
+    def pixels(self, values):
+        """The picture (height, width, 4) for `values`, a dictionary with one for each control."""
+        return self._render(values)
+
     def picture(self):
         """The JPEG, as bytes, for the present values of the controls."""
         return _jpeg(self._render())
@@ -152,12 +156,12 @@ class Explorer:
         reader would not see. Returns the number of positions tried.
         """
         rng = np.random.default_rng(0)
-        stops = {name: _stops(control) for name, control in self.controls.items()}
+        places = {name: stops(control) for name, control in self.controls.items()}
         positions = [self.defaults]
         for name in self.controls:
-            positions += [self.defaults | {name: stop} for stop in (stops[name][0], stops[name][-1])]
+            positions += [self.defaults | {name: stop} for stop in (places[name][0], places[name][-1])]
         for _ in range(random_positions):
-            positions.append({name: stops[name][rng.integers(len(stops[name]))] for name in self.controls})
+            positions.append({name: places[name][rng.integers(len(places[name]))] for name in self.controls})
         pictures = []
         for position in [*positions, self.defaults]:
             try:
@@ -237,7 +241,9 @@ class Explorer:
 
     def _repr_mimebundle_(self, **kwargs):
         """The live view, and for a reader without a kernel the present picture, its controls in grey, and its words."""
-        settings = ", ".join(f"{control.description} = {_words(control)}" for control in self.controls.values())
+        settings = ", ".join(
+            f"{control.description} = {words(control, control.value)}" for control in self.controls.values()
+        )
         still = _png(np.vstack([self._render(), self._still_controls()]))
         data = {
             "text/plain": f"[interactive figure] {self.caption} ({settings})",
@@ -263,17 +269,17 @@ class Explorer:
         grey = {"color": "0.55", "fontsize": 9, "va": "center"}
         for row, control in enumerate(self.controls.values()):
             y = line * (row + 0.5)
-            words = axes.text(0.1, y, control.description, **grey)
-            axes.text(width - 0.1, y, _words(control), ha="right", **grey)
+            label = axes.text(0.1, y, control.description, **grey)
+            axes.text(width - 0.1, y, words(control, control.value), ha="right", **grey)
             if not hasattr(control, "options"):
                 low, start, high = _ends(control)
-                left = max(0.55 * width, words.get_window_extent(canvas.get_renderer()).x1 / figure.dpi + 0.2)
+                left = max(0.55 * width, label.get_window_extent(canvas.get_renderer()).x1 / figure.dpi + 0.2)
                 right = max(width - 0.9, left + 0.5)
                 axes.plot([left, right], [y, y], color="0.8", linewidth=3, solid_capstyle="round")
                 place = left + (right - left) * (start - low) / (high - low)
                 axes.plot(place, y, "o", color="0.65", markersize=8)
-        words = "Run this cell to move " + ("it." if len(self.controls) == 1 else "them.")
-        axes.text(0.1, height - line / 2, words, **(grey | {"style": "italic"}))
+        told = "Run this cell to move " + ("it." if len(self.controls) == 1 else "them.")
+        axes.text(0.1, height - line / 2, told, **(grey | {"style": "italic"}))
         canvas.draw()
         return np.array(canvas.buffer_rgba())
 
@@ -339,7 +345,8 @@ def _ends(control):
     return control.min, np.log10(control.value) if log else control.value, control.max
 
 
-def _stops(control):
+def stops(control):
+    """All values that a control can take, in order."""
     if hasattr(control, "options"):
         return list(control.options)
     count = round((control.max - control.min) / control.step)
@@ -349,9 +356,6 @@ def _stops(control):
     return [int(round(stop)) for stop in stops] if isinstance(control, ipywidgets.IntSlider) else stops
 
 
-def _words(control):
-    return (
-        format(control.value, getattr(control, "readout_format", ""))
-        if not isinstance(control.value, str)
-        else control.value
-    )
+def words(control, value):
+    """A value of a control as the reader sees it."""
+    return value if isinstance(value, str) else format(value, getattr(control, "readout_format", ""))
