@@ -1,14 +1,17 @@
 """Which Boolean functions small networks are, before training, after it, and what Bayes' rule says.
 
-Takes about eight minutes. Networks of one hidden layer of 20 ReLU units on n = 3 or 4 inputs of ±1, weights normal with
-standard deviation one over the root of their number, biases .5. A function is the integer whose bit k is its output on
-input k. Stores `prior_3` (256,), `prior_4` (65536,): shares of random networks, averaged over the symmetries that the
-prior has (order and signs of inputs, sign of the output). Trained to the examples of 10 splits (5 of 8, 9 of 16), four
-targets (TARGETS), by cross-entropy and steps of .1, in minibatches of three and with all examples (ALGORITHMS):
-`table` (2 n, 4, 10, 2, 12): columns QUANTITIES, first at the first step that fits, late after 150 steps, of 4,000
-networks each; `stopping` (5 splits, 2, 7 of TIMES, 3): total variation, accuracy on unseen inputs, share that fits,
-simple target; `scales` (5 of SCALES, 5 splits, 3): total variation at the first fit, of as many draws of the
-posterior, and at the last time, for networks with all weights times the scale and a prior to match.
+Takes about twelve minutes. Networks of one hidden layer of 20 ReLU units on n = 3 or 4 inputs of ±1, weights normal
+with standard deviation one over the root of their number, biases .5. A function is the integer whose bit k is its
+output on input k. Stores `prior_3` (256,), `prior_4` (65536,): shares of random networks, averaged over the symmetries
+that the prior has (order and signs of inputs, sign of the output). Trained to the examples of 10 splits (5 of 8, 9 of
+16), four targets (TARGETS), by cross-entropy and steps of .1, in minibatches of three and with all examples
+(ALGORITHMS): `table` (2 n, 4, 10, 2, 12): columns QUANTITIES, first at the first step that fits, late after 150 steps,
+of 4,000 networks each; `stopping` (5 splits, 2, 7 of TIMES, 3): total variation, accuracy on unseen inputs, share that
+fits, simple target; `scales` (5 of SCALES, 5 splits, 3): total variation at the first fit, of as many draws of the
+posterior, and at the last time, for networks with all weights times the scale and a prior to match. `cold` (2 targets,
+10 splits, 3 of COLD, 3): distances of the posterior under that many times the cross-entropy from the law of training
+after 150 steps and from the posterior under which a fit is certain, and its accuracy on unseen inputs; `started` (2
+targets, 10 splits, 3): accuracy late of networks that start as a constant, with many boundaries, anyhow.
 """
 
 from itertools import permutations, product
@@ -26,6 +29,7 @@ QUANTITIES = (
 )  # fmt: skip
 TIMES = (10, 20, 40, 80, 160, 320, 640)
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+COLD = (5.0, 20.0, 50.0)
 
 
 def inputs(n):
@@ -87,11 +91,11 @@ def targets(n, rng):
     return [function.astype(int) for function in found]
 
 
-def train(target, seen, n, steps, batch, rng, scale=1.0, watch=()):
+def train(target, seen, n, steps, batch, rng, scale=1.0, watch=(), weights=None):
     """Codes at the first fit (-1: never) and after `steps`, those that fit then; and the same at each of `watch`."""
-    weights, x = start(NETWORKS, n, rng, scale), inputs(n)
+    weights, x = start(NETWORKS, n, rng, scale) if weights is None else weights, inputs(n)
     labels = np.float32(2 * target - 1)
-    first, seen_at = np.full(NETWORKS, -1), []
+    first, seen_at = np.full(len(weights[0]), -1), []
     for step in range(steps + 1):
         found = codes(weights, n)
         fits = np.all((found[:, None] >> seen & 1) == target[seen], axis=1)
@@ -100,7 +104,8 @@ def train(target, seen, n, steps, batch, rng, scale=1.0, watch=()):
             seen_at.append((found, fits))
         if step == steps:
             return first, found, fits, seen_at
-        rows = np.tile(seen, (NETWORKS, 1)) if batch is None else rng.permuted(np.tile(seen, (NETWORKS, 1)), axis=1)
+        rows = np.tile(seen, (len(first), 1))
+        rows = rows if batch is None else rng.permuted(rows, axis=1)
         rows = rows[:, :batch]
         given, wanted = x[rows], labels[rows]
         values, hidden = outputs(weights, given)
@@ -171,6 +176,51 @@ def compare(target, seen, n, prior_n, batch, rng):
     ]  # fmt: skip
 
 
+def cold_posteriors(target, seen, n, rng, chains=2000):
+    """Codes of networks drawn from the prior times exp(-b cross-entropy), at each b of COLD, that fit what is seen."""
+    x, labels = inputs(n)[seen], np.float32(2 * target[seen] - 1)
+
+    def cost(weights):
+        return np.logaddexp(0, -labels * outputs(weights, x)[0]).sum(axis=1)
+
+    weights, found, size = start(chains, n, rng), [], 0.3
+    now = cost(weights)
+    for b in np.concatenate([np.linspace(0, COLD[0], 100)[1:], np.geomspace(COLD[0], COLD[-1], 300)]):
+        for _ in range(4):
+            fresh = start(chains, n, rng)
+            proposed = [
+                np.float32(np.sqrt(1 - size**2)) * w + np.float32(size) * z for w, z in zip(weights, fresh, strict=True)
+            ]
+            there = cost(proposed)
+            taken = np.log(rng.random(chains)) < b * (now - there)
+            weights = [np.where(taken[:, None, None], new, old) for new, old in zip(proposed, weights, strict=True)]
+            now = np.where(taken, there, now)
+            size = np.clip(size * np.exp(0.1 * (taken.mean() - 0.3)), 0.01, 0.9)
+        if len(found) < len(COLD) and b >= COLD[len(found)] * (1 - 1e-9):
+            met = codes(weights, n)
+            found.append(met[np.all((met[:, None] >> seen & 1) == target[seen], axis=1)])
+    return found
+
+
+def cold(column, seed, prior_n):
+    seen, rng = split(4, seed)
+    target = targets(4, rng)[column]
+    allowed, unseen = consistent(target, seen, 4), np.setdiff1d(np.arange(16), seen)
+    certain = prior_n[allowed] / prior_n[allowed].sum()
+    right = np.mean((allowed[:, None] >> unseen & 1) == target[unseen], axis=1)
+    _, last, fits, _ = train(target, seen, 4, LATE, 3, rng)
+    late = shares(last[fits], allowed)
+    laws = [shares(found, allowed) for found in cold_posteriors(target, seen, 4, rng)]
+    pool = start(60_000, 4, rng)
+    edges = boundaries(codes(pool, 4), 4)
+    ends = []
+    for chosen in (np.flatnonzero(edges == 0), np.argsort(-edges), np.arange(60_000)):
+        some = [weight[chosen[:1000]] for weight in pool]
+        _, last, fits, _ = train(target, seen, 4, LATE, 3, rng, weights=some)
+        ends.append(shares(last[fits], allowed) @ right)
+    return [[distance(law, late), distance(law, certain), law @ right] for law in laws], ends
+
+
 def split(n, seed):
     rng = np.random.default_rng([n, seed])
     return np.sort(rng.permutation(2**n)[: 2**n // 2 + 1]), rng
@@ -212,10 +262,20 @@ def main():
             laws = shares(first[first >= 0], allowed), drawn, shares(last[fits], allowed)
             scales[row, seed] = [distance(law, posterior) for law in laws]
     print(scales.mean(axis=1).round(3).tolist(), flush=True)
+    found = [[cold(column, seed, priors[4]) for seed in range(10)] for column in range(2)]
+    colds, started = (np.array([[one[k] for one in row] for row in found]) for k in range(2))
+    print(colds.mean(axis=1).round(3).tolist(), started.mean(axis=1).round(3).tolist(), flush=True)
     results.save(
-        "boolean_networks", (inputs(4),),
-        prior_3=priors[3], prior_4=priors[4], table=table, stopping=stopping, scales=scales,
-    )  # fmt: skip
+        "boolean_networks",
+        (inputs(4),),
+        prior_3=priors[3],
+        prior_4=priors[4],
+        table=table,
+        stopping=stopping,
+        scales=scales,
+        cold=colds,
+        started=started,
+    )
 
 
 if __name__ == "__main__":
