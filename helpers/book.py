@@ -142,7 +142,7 @@ def page(path, folder, target):
             words = output.metadata.get("image/png", {}).get("alt", "")
             output.data = {"text/html": explorer_html(controls, place, words), "text/plain": output.data["text/plain"]}
         tags = cell.metadata.get("tags", [])
-        if "solution" in tags:
+        if "solution" in tags or _only_numbers(cell):
             cell.metadata["tags"] = [tag for tag in tags if tag != "hide-input"] + ["hide-cell"]
         for output in cell.get("outputs", []):
             if "text/markdown" in output.get("data", {}):
@@ -157,6 +157,13 @@ def page(path, folder, target):
     notebook.cells = cells
     shutil.copy(path, target / "_originals" / Path(path).name)
     nbformat.write(notebook, target / Path(path).name)
+
+
+def _only_numbers(cell):
+    """Whether a folded cell prints the measured numbers of the sentences above it and nothing else."""
+    outputs = cell.get("outputs", [])
+    printed = "".join(output.get("text", "") for output in outputs).splitlines()
+    return bool(printed) and all(output.output_type == "stream" for output in outputs) and printed[0].startswith("= ")
 
 
 def explorer_html(controls, place, words):

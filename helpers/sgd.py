@@ -131,8 +131,8 @@ def ridge_gradient(x, y, l2):
     x, y, l2 = _regression(x, y, l2)
 
     def gradient(theta, rows):
-        inputs = x[rows]
-        missed = np.matmul(inputs, theta[:, :, None])[..., 0] - y[rows]
+        inputs = x.take(rows, axis=0)  # several times as fast as x[rows]
+        missed = np.matmul(inputs, theta[:, :, None])[..., 0] - y.take(rows)
         return np.matmul(missed[:, None], inputs)[:, 0] / rows.shape[1] + l2 * theta
 
     return gradient
@@ -146,7 +146,7 @@ def logistic_gradient(x, y, l2):
     signed = x * y[:, None]
 
     def gradient(theta, rows):
-        inputs = signed[rows]
+        inputs = signed.take(rows, axis=0)
         wrong = special.expit(-np.matmul(inputs, theta[:, :, None])[..., 0])
         return -np.matmul(wrong[:, None], inputs)[:, 0] / rows.shape[1] + l2 * theta
 
@@ -174,14 +174,16 @@ def chains(gradient, start, n, step_size, batch_size, steps, rng, scheme=SCHEMES
         raise ValueError(f"scheme: got {scheme!r}; want one of {SCHEMES}")
     _check_keep(keep)
     width = start.shape[1]
-    matrix = np.eye(width) if matrix is None else arguments.array("matrix", matrix, (width, width))
+    matrix = None if matrix is None else arguments.array("matrix", matrix, (width, width))
     root = None if noise is None else np.linalg.cholesky(_positive_definite("noise", noise))
     parts = np.array_split(start, max(1, -(-len(start) * batch_size // MOST_ROWS)))
     ends = []
     for theta in parts:
         velocity = np.zeros_like(theta)
         for rows in _minibatches(scheme, len(theta), n, batch_size, steps, rng):
-            velocity = (1 - keep) * velocity - step_size * gradient(theta, rows) @ matrix.T
+            move = step_size * gradient(theta, rows)
+            move = move if matrix is None else move @ matrix.T
+            velocity = -move if keep == 1 else (1 - keep) * velocity - move
             if root is not None:
                 velocity = velocity + rng.normal(size=theta.shape) @ root.T
             theta = theta + velocity

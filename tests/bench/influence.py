@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from record import record
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -309,16 +310,18 @@ def measure(library):
 def main():
     os.environ.update({name: "1" for name in THREADS})  # read when a new process imports its libraries
     print(f"{'library and method':48s} {'to I_up,loss':48s} {'deviation':>9s} {'r':>8s} {'CPU time':>9s}")
-    wrong = []
+    wrong, measured = [], []
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         for library, rows in zip(LIBRARIES, pool.imap(measure, LIBRARIES), strict=True):
             for method, deviation, r, ratio in rows:
                 name = f"{library} {method.name}"
                 print(f"{name:48s} {method.conversion:48s} {deviation:9.1e} {r:8.5f} {ratio:7.1f} x", flush=True)
+                measured.append((f"influence: {name} over helpers.influence", ratio, "times the time"))
                 if method.exact and not deviation <= TOLERANCE:
                     wrong.append(f"{name}: deviates by {deviation:.1e}")
         pool.close()  # and let the last process end by itself, to clean up what its library holds
         pool.join()
+    record("influence", measured)
     assert not wrong, f"exact methods must agree with ours to {TOLERANCE:g}; {'; '.join(wrong)}"
 
 

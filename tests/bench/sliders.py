@@ -14,6 +14,7 @@ import nbformat
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from lab import NOTEBOOKS, lab_page, open_notebook, run_all
+from record import record
 
 LECTURE = "2_1_influence_formulas.ipynb"  # whose first slider `interact` moves
 HEAVIEST = "2_4_influence_on_mnist.ipynb"  # where a picture takes a product with an inverse of 7,150 rows
@@ -78,9 +79,12 @@ def main():
                 found[f"{name.removesuffix('.ipynb')}, slider {number}"] = waits(page, handle)
     base = found["interact, slider 1"]
     print(f"{'key press to picture':45s} {'median ms':>10s} {'p95 ms':>8s} {'interact takes':>15s}")
+    measured = []
     for name, times in found.items():
         median, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
         print(f"{name:45s} {median:10.0f} {p95:8.0f} {statistics.median(base) / median:13.1f} x")
+        measured += [(f"{name}: median", median, "ms"), (f"{name}: p95", p95, "ms")]
+    record("sliders", measured)
 
 
 if __name__ == "__main__":

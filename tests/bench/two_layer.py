@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import torch
+from record import record
 
 from helpers import two_layer
 
@@ -75,6 +76,7 @@ def broadcast(network, teacher):
 
 def main():
     torch.set_num_threads(1)
+    measured = []
     print(f"{'':34s} {'batched ms':>11s} {'torch loop':>11s} {'minibatches':>12s} {'their error':>12s}")
     for k in (6, 8, 10):
         networks, teacher = np.random.default_rng(k).normal(size=(RUNS, k, k)) / np.sqrt(k), np.eye(k)
@@ -87,12 +89,15 @@ def main():
         batches = seconds(lambda: minibatch_loop(networks, teacher, generator))  # noqa: B023
         name = f"{RUNS} networks of {k} units"
         print(f"{name:34s} {1e3 * ours:11.2f} {loop / ours:9.0f} x {batches / ours:10.0f} x {100 * error:10.0f} %")
+        measured.append((f"gradients of {name}: a loop of torch over helpers.two_layer", loop / ours, "times the time"))
     network, teacher = np.random.default_rng(0).normal(size=(2, 50, 100)) / 10
     exact = two_layer.gradient(network, teacher)
     assert np.allclose(broadcast(network, teacher), exact, rtol=0, atol=1e-12)
     ours = seconds(lambda: two_layer.gradient(network, teacher))
     ratio = seconds(lambda: broadcast(network, teacher)) / ours
     print(f"{'one of 50 units, 100 inputs':34s} {1e3 * ours:11.2f} {'broadcast':>11s} takes {ratio:.0f} x")
+    measured.append(("gradient of one network: broadcast over helpers.two_layer", ratio, "times the time"))
+    record("two_layer", measured)
 
 
 if __name__ == "__main__":
