@@ -1014,7 +1014,7 @@ EXEMPT = {
         "has $\\mu=0.3",
         "SGLD at 0.05",
         "and correlation 0.99",
-        "twenty snapshots, 5,000",
+        "five snapshots, 5,000",
         "$0.1\\,A^{-1}$",
         "at $\\varepsilon\\lambda_{\\max}=0.12",
         "step: at 0.005",
