@@ -43,18 +43,12 @@ book: .venv/ready .venv-book/ready
 	.venv-book/bin/python -m sphinx -q -b html book/_pages book/_build/html
 
 # The file `ready` holds the folder for which the environment was made.
-ifneq ($(shell cat .venv/ready 2>/dev/null),$(CURDIR))
-.venv/ready: moved
+define made_here
+ifneq ($$(shell cat $(1)/ready 2>/dev/null),$$(CURDIR))
+$(1)/ready: moved
 endif
-ifneq ($(shell cat .venv-bench/ready 2>/dev/null),$(CURDIR))
-.venv-bench/ready: moved
-endif
-ifneq ($(shell cat .venv-bench-sgd/ready 2>/dev/null),$(CURDIR))
-.venv-bench-sgd/ready: moved
-endif
-ifneq ($(shell cat .venv-book/ready 2>/dev/null),$(CURDIR))
-.venv-book/ready: moved
-endif
+endef
+$(foreach environment,.venv .venv-bench .venv-bench-sgd .venv-book,$(eval $(call made_here,$(environment))))
 
 OLD = Python 3.10 or newer is needed, and $(PYTHON) is {}.{}: make PYTHON=python3.12, or another newer one
 NEW_ENOUGH = import sys; sys.exit("$(OLD)".format(*sys.version_info[:2]) if sys.version_info < (3, 10) else 0)
@@ -65,23 +59,9 @@ NEW_ENOUGH = import sys; sys.exit("$(OLD)".format(*sys.version_info[:2]) if sys.
 	$(RUN) -m pip install -r requirements.txt
 	echo '$(CURDIR)' > $@
 
-# The libraries that sgd is compared with.
-.venv-bench-sgd/ready: pyproject.toml
+# The others, each with the extra of its name in pyproject.toml; those of bench are over a gigabyte.
+.venv-%/ready: pyproject.toml
 	@$(PYTHON) -c '$(NEW_ENOUGH)'
-	$(PYTHON) -m venv .venv-bench-sgd
-	.venv-bench-sgd/bin/python -m pip install -e ".[bench-sgd]"
-	echo '$(CURDIR)' > $@
-
-# The libraries that influence is compared with; over a gigabyte, and only for `make bench`.
-.venv-bench/ready: pyproject.toml
-	@$(PYTHON) -c '$(NEW_ENOUGH)'
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install -e ".[bench]"
-	echo '$(CURDIR)' > $@
-
-# Sphinx and its theme.
-.venv-book/ready: pyproject.toml
-	@$(PYTHON) -c '$(NEW_ENOUGH)'
-	$(PYTHON) -m venv .venv-book
-	.venv-book/bin/python -m pip install -e ".[book]"
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install -e ".[$*]"
 	echo '$(CURDIR)' > $@

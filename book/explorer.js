@@ -4,33 +4,24 @@ document.querySelectorAll(".explorer").forEach((explorer) => {
   const inputs = [...explorer.querySelectorAll(":scope > label > input, :scope > fieldset")];
   const sizes = inputs.map((input) => (input.tagName === "INPUT" ? Number(input.max) + 1 : input.querySelectorAll("input").length));
   const number = (input) => Number(input.tagName === "INPUT" ? input.value : input.querySelector("input:checked").value);
-  let frames = null;
+  const place = (numbers) => explorer.dataset.place + numbers.join("_") + ".webp";
+  let frames = null; // kept, so that the browser keeps them
   const load = () => {
     if (frames) return;
-    frames = {};
-    const fetch = (numbers) => {
-      if (numbers.length === sizes.length) {
-        const frame = new Image();
-        frame.src = explorer.dataset.place + numbers.join("_") + ".webp";
-        frames[numbers.join("_")] = frame;
-        return;
-      }
-      for (let k = 0; k < sizes[numbers.length]; k++) fetch([...numbers, k]);
-    };
-    fetch([]);
+    const all = sizes.reduce((list, size) => list.flatMap((numbers) => [...Array(size).keys()].map((k) => [...numbers, k])), [[]]);
+    frames = all.map((numbers) => Object.assign(new Image(), { src: place(numbers) }));
   };
-  const show = () => {
-    for (const input of inputs) {
-      if (input.tagName !== "INPUT") continue;
+  const tell = () => {
+    for (const input of inputs.filter((input) => input.tagName === "INPUT")) {
       const words = JSON.parse(input.dataset.words)[input.value];
       input.previousElementSibling.textContent = words;
       input.setAttribute("aria-valuetext", words);
     }
-    image.src = explorer.dataset.place + inputs.map(number).join("_") + ".webp";
   };
-  const words = () => inputs.forEach((input) => {
-    if (input.tagName === "INPUT") input.previousElementSibling.textContent = JSON.parse(input.dataset.words)[input.value];
-  });
+  const show = () => {
+    tell();
+    image.src = place(inputs.map(number));
+  };
   explorer.addEventListener("pointerdown", load);
   explorer.addEventListener("focusin", load);
   explorer.addEventListener("input", show);
@@ -41,5 +32,5 @@ document.querySelectorAll(".explorer").forEach((explorer) => {
     }
     show();
   });
-  words();
+  tell();
 });

@@ -5,8 +5,7 @@ predicted one, over it, batches of 100, 300 steps, the step .18 over the largest
 SHARES, 2, 20 groups): the same for shuffled epochs of ten of scikit-learn's 170 first wines in random order, over the
 current with replacement: mean over an epoch, and the trace of the whitened covariance over its dimension; `phases` (3
 steps, 17): the current by place in the epoch; `exits` (4 turns of TURNS, paths): times from the bottom of one valley of
-the double well 2(x²-1)² + y² to the top between both, with a force that turns but leaves the law as it is; `passages`
-(4 turns, paths): the same from (-1, 0) to x = 1 in Example 19 of Chaudhari and Soatto.
+the double well 2(x²-1)² + y² to the top between both, with a force that turns but leaves the law as it is.
 """
 
 import numpy as np
@@ -16,7 +15,6 @@ from helpers import data, results, sgd
 
 SHARES = (0.05, 0.2, 0.5)
 TURNS = (0.0, 0.3, 1.0, 3.0)
-SWIRLS = (0.0, 0.5, 1.5, 3.0)
 
 
 def standard(table):
@@ -104,24 +102,13 @@ def double_well(turn):
     return first_time(np.array([-1.0, 0.0]), force, lambda x: x[:, 0] > 0)
 
 
-def example_19(swirl):
-    def force(x):
-        a, b = x.T
-        potential = (a**2 - 1) ** 2 / 4 + b**2 / 2
-        turning = swirl * np.exp(potential - (a**2 + b**2) ** 2 / 4)
-        return np.array([-a * (a**2 - 1) - turning * b, -b + turning * a]).T
-
-    return first_time(np.array([-1.0, 0.0]), force, lambda x: x[:, 0] > 1)
-
-
 def main():
     on_wines = wines()
     print(on_wines.mean(), on_wines.std() / np.sqrt(len(on_wines)), flush=True)
     found = [shuffled(share) for share in SHARES]
     print([groups.mean(axis=1).round(3) for groups, _ in found], flush=True)
     exits = np.array([double_well(turn) for turn in TURNS])
-    passages = np.array([example_19(swirl) for swirl in SWIRLS])
-    print(exits.mean(axis=1), passages.mean(axis=1), flush=True)
+    print(exits.mean(axis=1), flush=True)
     results.save(
         "currents",
         (*data.wine(), load_wine(return_X_y=True)[0]),
@@ -129,7 +116,6 @@ def main():
         shuffled=np.array([groups for groups, _ in found]),
         phases=np.array([phases for _, phases in found]),
         exits=exits,
-        passages=passages,
     )
 
 

@@ -196,7 +196,7 @@ def annealed(labels, x, ridge, chains=64, temperatures=600):
 
 
 def batch_run(step, batch):
-    """Accuracies and training losses (30 times, networks, 3) of networks trained side by side."""
+    """Accuracies and training losses (30 times, networks, 5) of networks trained side by side."""
     x, truth = digits()
     rng = np.random.default_rng(0)
     order = rng.permutation(len(x))
@@ -223,9 +223,7 @@ def batch_run(step, batch):
     averaged = [weight.detach().clone() for weight in weights]
     found, each = [], torch.arange(NETWORKS)[:, None]
     for count in range(1, steps + 1):
-        rows = (
-            torch.rand(NETWORKS, 500).argsort(1)[:, :batch] if batch < 500 else torch.arange(500).expand(NETWORKS, -1)
-        )
+        rows = torch.rand(NETWORKS, 500).argsort(1)[:, :batch]
         slope = torch.nn.functional.cross_entropy(
             values(inputs[each, rows], weights).flatten(0, 1), labels[each, rows].flatten(), reduction="sum"
         )
