@@ -22,6 +22,25 @@ def noise_covariance(gradients):
     return centred.T @ centred / len(gradients)
 
 
+def unit_noise(x, y):
+    """Inputs (n, D) and target (n,) over the standard deviation of the least-squares residuals, so that this is one."""
+    x = arguments.array("x", x, (None, None))
+    y = arguments.array("y", y, (len(x),))
+    spread = np.std(y - x @ np.linalg.lstsq(x, y, rcond=None)[0])
+    if spread <= 1e-12 * np.max(np.abs(y)):
+        raise ValueError("y: got a target without residuals; want one that x does not explain in full")
+    return x / spread, y / spread
+
+
+def at_minimum(x, y):
+    """A (D, D), the minimum (D,) and C (D, D) of linear regression with unit noise and the prior N(0, 1), ridge 1/n."""
+    x = arguments.array("x", x, (None, None))
+    y = arguments.array("y", y, (len(x),))
+    A = x.T @ x / len(x) + np.eye(x.shape[1]) / len(x)
+    minimum = np.linalg.solve(A, x.T @ y / len(x))
+    return A, minimum, noise_covariance((x @ minimum - y)[:, None] * x + minimum / len(x))
+
+
 def stationary_covariance(A, C, step_size, batch_size, form):
     """The covariance (D, D) at which SGD comes to rest, for noise that does not depend on θ.
 

@@ -230,3 +230,20 @@ def test_bad_chains_are_told_by_name(changed, words):
     given = {"start": np.ones((2, 2)), "n": 4, "step_size": 0.1, "batch_size": 2, "steps": 3} | changed
     with pytest.raises(ValueError, match=words):
         sgd.chains(lambda theta, _: theta, rng=np.random.default_rng(0), **given)
+
+
+def test_unit_noise_and_the_minimum_of_its_regression(problem):
+    x, y = sgd.unit_noise(*problem[:2])
+    assert np.std(y - x @ np.linalg.lstsq(x, y, rcond=None)[0]) == pytest.approx(1, rel=1e-12)
+    assert np.allclose(x * problem[1][0], problem[0] * y[0], rtol=1e-12)
+    A, found, C = sgd.at_minimum(x, y)
+    assert np.allclose(A, hessian(x, 1 / len(x)), rtol=1e-12)
+    assert np.allclose(found, minimum(x, y, 1 / len(x)), rtol=1e-12)
+    gradients = [sgd.ridge_gradient(x, y, 1 / len(x))(found[None], np.array([[row]]))[0] for row in range(len(x))]
+    assert np.allclose(np.mean(gradients, axis=0), 0, atol=1e-12)
+    assert np.allclose(C, np.cov(np.transpose(gradients), bias=True), rtol=1e-10)
+
+
+def test_a_target_without_residuals_has_no_unit_noise(problem):
+    with pytest.raises(ValueError, match="y: got a target without residuals"):
+        sgd.unit_noise(problem[0], problem[0] @ [1.0, 2.0, 3.0])

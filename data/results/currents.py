@@ -21,11 +21,6 @@ def standard(table):
     return (table - table.mean(axis=0)) / table.std(axis=0)
 
 
-def unit_noise(x, y):
-    missed = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-    return x / missed.std(), y / missed.std()
-
-
 def setting(x, y, size, share):
     """Step, minimum, inverse root of the law and the predicted current, white."""
     n, width = x.shape
@@ -44,7 +39,7 @@ def along(before, after, current):
 
 def wines(chains=6000, steps=300):
     table, marks = data.wine()
-    x, y = unit_noise(standard(table), marks - marks.mean())
+    x, y = sgd.unit_noise(standard(table), marks - marks.mean())
     step, minimum, law, white, current = setting(x, y, 100, 0.18)
     gradient, rng = sgd.ridge_gradient(x, y, 1 / len(x)), np.random.default_rng(0)
     theta, total = rng.multivariate_normal(minimum, law, size=chains), np.zeros(chains)
@@ -61,7 +56,7 @@ def shuffled(share, chains=4000, epochs=40):
     table, _ = load_wine(return_X_y=True)
     rows = np.random.default_rng(0).permutation(len(table))[:170]
     table = standard(table[rows])
-    x, y = unit_noise(table[:, :-1], table[:, -1])
+    x, y = sgd.unit_noise(table[:, :-1], table[:, -1])
     n = len(x)
     step, minimum, law, white, current = setting(x, y, 10, share)
     gradient, rng = sgd.ridge_gradient(x, y, 1 / n), np.random.default_rng(1)

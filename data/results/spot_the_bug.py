@@ -16,12 +16,6 @@ SLIPS = ("step for its root", "variance for spread", "noise twice", "step times 
 SIZES = (50, 100, 200, 400, 1000)
 
 
-def patients():
-    x, y = data.diabetes()
-    missed = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-    return x / missed.std(), y / missed.std()
-
-
 def at_minimum(x, y):
     A = x.T @ x / len(x) + np.eye(x.shape[1]) / len(x)
     minimum = np.linalg.solve(A, x.T @ y / len(x))
@@ -88,7 +82,7 @@ def picked(x, y, chains, seed):
 
 
 def main():
-    x, y = patients()
+    x, y = sgd.unit_noise(*data.diabetes())
     right = np.array([judge(white_ends(x, y, "", 2000, 250, seed)) for seed in range(100)])
     print(right.max(axis=0), flush=True)
     wrong = np.array([[judge(white_ends(x, y, slip, 2000, 250, seed)) for seed in range(20)] for slip in SLIPS])
