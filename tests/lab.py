@@ -10,6 +10,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import sync_playwright
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -19,6 +20,14 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def browser_path():
     """The path of a Chromium on this machine, or None."""
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def need_browser():
+    """Skip a test, or a module, where there is no Chromium; fail if REQUIRE_BROWSER is set."""
+    if browser_path() is None:
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail("REQUIRE_BROWSER is set and there is no Chromium on this machine", pytrace=False)
+        pytest.skip("no Chromium on this machine; install Debian's package chromium for it", allow_module_level=True)
 
 
 @contextmanager

@@ -1,11 +1,10 @@
 """The book's pages: which pictures are drawn, and that the inputs of a page move them."""
 
 import json
-import os
 
 import nbformat
 import pytest
-from lab import browser_path
+from lab import browser_path, need_browser
 from lectures import ROOT
 from playwright.sync_api import sync_playwright
 
@@ -69,10 +68,7 @@ def test_a_page_holds_inputs_in_the_place_of_the_still(tmp_path):
 
 @pytest.fixture(scope="module")
 def browser():
-    if browser_path() is None:
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail("REQUIRE_BROWSER is set and there is no Chromium on this machine", pytrace=False)
-        pytest.skip("no Chromium on this machine; install Debian's package chromium for it")
+    need_browser()
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=browser_path(), args=["--no-sandbox", "--disable-gpu"])
 

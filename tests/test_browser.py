@@ -1,18 +1,13 @@
 """What a reader does: open a lecture in JupyterLab, see its pictures, run it, move its sliders with the keyboard."""
 
-import os
-
 import pytest
-from lab import NOTEBOOKS, browser_path, lab_page, open_notebook, run_all
+from lab import NOTEBOOKS, lab_page, need_browser, open_notebook, run_all
 from lectures import calls, code_cells, read
 from playwright.sync_api import expect
 
 LECTURES = ("0_start_here.ipynb", "2_1_influence_formulas.ipynb")
 
-if browser_path() is None:
-    if os.environ.get("REQUIRE_BROWSER"):
-        pytest.fail("REQUIRE_BROWSER is set and there is no Chromium on this machine", pytrace=False)
-    pytest.skip("no Chromium on this machine; install Debian's package chromium for it", allow_module_level=True)
+need_browser()
 
 
 @pytest.fixture(scope="module")

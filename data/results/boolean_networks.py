@@ -4,8 +4,8 @@ Takes about twelve minutes. Networks of one hidden layer of 20 ReLU units on n =
 with standard deviation one over the root of their number, biases .5. A function is the integer whose bit k is its
 output on input k. Stores `prior_3` (256,), `prior_4` (65536,): shares of random networks, averaged over the symmetries
 that the prior has (order and signs of inputs, sign of the output). Trained to the examples of 10 splits (5 of 8, 9 of
-16), four targets (TARGETS), by cross-entropy and steps of .1, in minibatches of three and with all examples
-(ALGORITHMS): `table` (2 n, 4, 10, 2, 12): columns QUANTITIES, first at the first step that fits, late after 150 steps,
+16), four targets (TARGETS), by cross-entropy and steps of .1, in minibatches of three and with all examples:
+`table` (2 n, 4, 10, 2, 12): columns QUANTITIES, first at the first step that fits, late after 150 steps,
 of 4,000 networks each; `stopping` (5 splits, 2, 7 of TIMES, 3): total variation, accuracy on unseen inputs, share that
 fits, simple target; `scales` (5 of SCALES, 5 splits, 3): total variation at the first fit, of as many draws of the
 posterior, and at the last time, for networks with all weights times the scale and a prior to match. `cold` (2 targets,
@@ -22,7 +22,6 @@ from helpers import results
 
 WIDTH, NETWORKS, STEP, LATE = 20, 4000, 0.1, 150
 TARGETS = ("simple", "majority", "random", "parity")
-ALGORITHMS = ("minibatches", "all examples")
 QUANTITIES = (
     "distance first", "distance of draws", "distance late", "correlation first", "correlation late", "power first",
     "accuracy of Bayes", "accuracy first", "accuracy late", "fits first", "fits late", "distance of boundaries",
@@ -121,6 +120,13 @@ def consistent(target, seen, n):
     return functions[np.all((functions[:, None] >> seen & 1) == target[seen], axis=1)]
 
 
+def question(target, seen, n, prior_n):
+    """The functions that fit, their shares if a fit is certain, and how much of what is unseen each gets right."""
+    allowed, unseen = consistent(target, seen, n), np.setdiff1d(np.arange(2**n), seen)
+    right = np.mean((allowed[:, None] >> unseen & 1) == target[unseen], axis=1)
+    return allowed, prior_n[allowed] / prior_n[allowed].sum(), right
+
+
 def boundaries(functions, n):
     """How many pairs of neighbouring inputs a function separates."""
     total = 0
@@ -161,11 +167,8 @@ def decay(prior_n, n):
 
 def compare(target, seen, n, prior_n, batch, rng):
     first, last, fits, _ = train(target, seen, n, LATE, batch, rng)
-    allowed = consistent(target, seen, n)
-    posterior = prior_n[allowed] / prior_n[allowed].sum()
+    allowed, posterior, right = question(target, seen, n, prior_n)
     at_first, at_last = shares(first[first >= 0], allowed), shares(last[fits], allowed)
-    unseen = np.setdiff1d(np.arange(2**n), seen)
-    right = np.mean((allowed[:, None] >> unseen & 1) == target[unseen], axis=1)
     drawn = rng.multinomial(max(1, np.sum(first >= 0)), posterior) / max(1, np.sum(first >= 0))
     few = np.exp(-decay(prior_n, n) * boundaries(allowed, n))
     return [
@@ -205,9 +208,7 @@ def cold_posteriors(target, seen, n, rng, chains=2000):
 def cold(column, seed, prior_n):
     seen, rng = split(4, seed)
     target = targets(4, rng)[column]
-    allowed, unseen = consistent(target, seen, 4), np.setdiff1d(np.arange(16), seen)
-    certain = prior_n[allowed] / prior_n[allowed].sum()
-    right = np.mean((allowed[:, None] >> unseen & 1) == target[unseen], axis=1)
+    allowed, certain, right = question(target, seen, 4, prior_n)
     _, last, fits, _ = train(target, seen, 4, LATE, 3, rng)
     late = shares(last[fits], allowed)
     laws = [shares(found, allowed) for found in cold_posteriors(target, seen, 4, rng)]
@@ -241,9 +242,7 @@ def main():
     for seed, (kind, batch) in product(range(5), enumerate((3, None))):
         seen, rng = split(4, seed)
         target = targets(4, rng)[0]
-        allowed, unseen = consistent(target, seen, 4), np.setdiff1d(np.arange(16), seen)
-        posterior = priors[4][allowed] / priors[4][allowed].sum()
-        right = np.mean((allowed[:, None] >> unseen & 1) == target[unseen], axis=1)
+        allowed, posterior, right = question(target, seen, 4, priors[4])
         *_, seen_at = train(target, seen, 4, TIMES[-1], batch, rng, watch=TIMES)
         for place, (found, fits) in enumerate(seen_at):
             p = shares(found[fits], allowed)
@@ -255,8 +254,7 @@ def main():
         for seed in range(5):
             seen, rng = split(4, seed)
             target = targets(4, rng)[0]
-            allowed = consistent(target, seen, 4)
-            posterior = scaled[allowed] / scaled[allowed].sum()
+            allowed, posterior, _ = question(target, seen, 4, scaled)
             first, last, fits, _ = train(target, seen, 4, TIMES[-1], 3, rng, scale)
             drawn = rng.multinomial(np.sum(first >= 0), posterior) / np.sum(first >= 0)
             laws = shares(first[first >= 0], allowed), drawn, shares(last[fits], allowed)
