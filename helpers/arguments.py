@@ -9,6 +9,7 @@ import numbers
 import numpy as np
 
 LARGEST_NUMBER = 1e100  # products of two stay far from overflow
+SMALLEST_NUMBER = 1e-100  # and squares far from underflow, where one that is not 0 is wanted
 LARGEST_LABEL = 99_999
 
 
@@ -48,24 +49,25 @@ def labels(name, value, length, classes=None):
 
 def positive(name, value):
     """Return `value` as a float that is finite and larger than zero."""
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not 0 < float(value) <= LARGEST_NUMBER:
-        raise ValueError(f"{name}: got {value!r}; want a finite number larger than 0")
-    return float(value)
+    try:
+        size = float(value) if _is_number(value, numbers.Real) else np.nan
+    except OverflowError:
+        size = np.inf
+    if not SMALLEST_NUMBER <= size <= LARGEST_NUMBER:
+        raise ValueError(f"{name}: got {value!r}; want a finite number larger than 0, of at least {SMALLEST_NUMBER:g}")
+    return size
 
 
 def count(name, value):
     """Return `value` as an int of 1 or more."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < 1:
+    if not _is_number(value, numbers.Integral) or value < 1:
         raise ValueError(f"{name}: got {value!r}; want a whole number of 1 or more")
     return int(value)
 
 
 def index(name, value, length):
     """Return `value` as an int in 0 .. length - 1; negative indices are refused, as they hide off-by-one slips."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or not 0 <= value < length:
+    if not _is_number(value, numbers.Integral) or not 0 <= value < length:
         raise ValueError(f"{name}: got {value!r}; want a whole number from 0 to {length - 1}")
     return int(value)
 
@@ -77,3 +79,8 @@ def indices(name, value, length):
     if np.ndim(value) != 1:
         raise ValueError(f"{name}: got {value!r}; want a sequence of whole numbers")
     return np.array([index(name, i, length) for i in value], dtype=int)
+
+
+def _is_number(value, kind):
+    # To Python a bool is a whole number, and to NumPy a span of time.
+    return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)

@@ -212,6 +212,8 @@ def stated(written, measured, what):
     """
     measured = _real(what, measured)
     _need(what, measured.size > 0, "nothing was measured")
+    if not isinstance(written, str):
+        raise ValueError(f"{what}: got {written!r}; want the words of the sentence")
     smallest, largest = np.min(measured), np.max(measured)
     found = f"{smallest:.9g} to {largest:.9g}" if measured.ndim else f"{measured:.9g}"
     if match := re.fullmatch(COUNTS, written):
@@ -310,12 +312,15 @@ def _pair(tag, left, right):
 
 
 def _real(tag, side):
-    given = np.asarray(side)
-    if given.dtype.kind == "c":
-        raise ValueError(f"({tag}) a side: got complex numbers; want real ones, so compare the two parts")
-    if given.dtype.kind not in "biufO":
-        raise ValueError(f"({tag}) a side: got type {given.dtype}; want numbers")
-    return given.astype(float)
+    try:
+        given = np.asarray(side)
+        if given.dtype.kind == "c":
+            raise ValueError(f"({tag}) a side: got complex numbers; want real ones, so compare the two parts")
+        if given.dtype.kind not in "biufO":
+            raise ValueError(f"({tag}) a side: got type {given.dtype}; want numbers")
+        return given.astype(float)
+    except (TypeError, OverflowError, RuntimeError) as error:
+        raise ValueError(f"({tag}) a side: got {type(side).__name__} that is not numbers ({error})") from None
 
 
 def _one_shape(tag, left, right):

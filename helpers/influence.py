@@ -2,7 +2,8 @@
 
 `weights` are those of `softmax.fit`; H is the Hessian of the mean loss there, and L the loss of one example with its
 share of the ridge. Derivatives are per unit of eps, the extra weight on an example: removing example i is eps = -1/n,
-so the predicted change is -1/n times the value returned here.
+so the predicted change is -1/n times the value returned here. What solves a system with H raises ArithmeticError where
+to rounding H is not positive definite, as it may be when features are far from unit size or the ridge is tiny.
 """
 
 import numpy as np
@@ -65,6 +66,8 @@ def conjugate_gradient(product, right, rtol=1e-10):
 
     Raises ArithmeticError when H is not positive definite, or when ten times p steps do not suffice.
     """
+    if not callable(product):
+        raise ValueError(f"product: got {product!r}; want a function of a vector")
     right = arguments.array("right", right, (None,))
     if arguments.positive("rtol", rtol) >= 1:
         raise ValueError(f"rtol: got {rtol:g}; want a number below 1")

@@ -79,7 +79,7 @@ def stationary_covariance_exact(x, y, l2, step_size, batch_size, matrix=None, ke
     step_size = arguments.positive("step_size", step_size)
     batch_size = arguments.count("batch_size", batch_size)
     width = x.shape[1]
-    one = np.eye(width)
+    one, keep = np.eye(width), _share_kept(keep)
     matrix = one if matrix is None else arguments.array("matrix", matrix, (width, width))
     A, spread = _curvature_and_spread(x, l2)
     minimum = np.linalg.solve(A, x.T @ y / len(x))
@@ -88,7 +88,6 @@ def stationary_covariance_exact(x, y, l2, step_size, batch_size, matrix=None, ke
     if keep == 1:
         stay, kicked, seen = one - move @ A, move, one
     else:  # the state holds θ and the velocity, and a kick hits both
-        _check_keep(keep)
         stay = np.block([[one - move @ A, (1 - keep) * one], [-move @ A, (1 - keep) * one]])
         kicked, seen = np.concatenate([move, move]), np.concatenate([one, 0 * one], axis=1)
     kicks = kicked @ C @ kicked.T / batch_size
@@ -119,6 +118,8 @@ def best_step_size(C, batch_size, n):
     """2 S D / (n Tr C), the step whose continuous law is nearest the posterior. Derived in 4_3, eq. 4.3.2."""
     C = _symmetric("C", C)
     batch_size, n = arguments.count("batch_size", batch_size), arguments.count("n", n)
+    if np.trace(C) <= 0:
+        raise ValueError(f"C: got a matrix of trace {np.trace(C):g}; want the covariance of some noise")
     return 2 * batch_size * len(C) / (n * np.trace(C))
 
 
@@ -191,8 +192,7 @@ def chains(gradient, start, n, step_size, batch_size, steps, rng, scheme=SCHEMES
         raise ValueError(f"batch_size: got {batch_size}; want at most the {n} examples")
     if scheme not in SCHEMES:
         raise ValueError(f"scheme: got {scheme!r}; want one of {SCHEMES}")
-    _check_keep(keep)
-    width = start.shape[1]
+    keep, width = _share_kept(keep), start.shape[1]
     matrix = None if matrix is None else arguments.array("matrix", matrix, (width, width))
     root = None if noise is None else np.linalg.cholesky(_positive_definite("noise", noise))
     parts = np.array_split(start, max(1, -(-len(start) * batch_size // MOST_ROWS)))
@@ -237,9 +237,10 @@ def _curvature_and_spread(x, l2):
     return plain + l2 * np.eye(width), fourth - np.kron(plain, plain)  # the ridge is the same in all H and cancels
 
 
-def _check_keep(keep):
-    if not 0 < keep <= 1:
+def _share_kept(keep):
+    if arguments.positive("keep", keep) > 1:
         raise ValueError(f"keep: got {keep}; want a number above 0, at most 1")
+    return float(keep)
 
 
 def _regression(x, y, l2):

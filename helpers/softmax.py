@@ -18,6 +18,7 @@ from helpers import arguments
 WANTED_GRADIENT = 1e-13  # stop here; influence is compared with retraining to many digits
 LARGEST_GRADIENT = 1e-10  # and never return weights with a larger one
 MOST_STEPS = 500  # Newton's method needs about ten
+SMALLEST_WEIGHT = 1e-30  # the largest of the examples' weights is no smaller, or squares of gradients would vanish
 
 
 def fit(x, y, l2, sample_weight=None, start=None):
@@ -138,8 +139,11 @@ def _sample_weight(sample_weight, n):
     if sample_weight is None:
         return np.ones(n)
     s = arguments.array("sample_weight", sample_weight, (n,))
-    if s.min() < 0 or s.max() == 0:
-        raise ValueError(f"sample_weight: got values from {s.min():g} to {s.max():g}; want 0 or more, and one above 0")
+    if s.min() < 0 or s.max() < SMALLEST_WEIGHT:
+        raise ValueError(
+            f"sample_weight: got values from {s.min():g} to {s.max():g}; "
+            f"want 0 or more, and one above {SMALLEST_WEIGHT:g}"
+        )
     return s
 
 

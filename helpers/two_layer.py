@@ -65,7 +65,8 @@ def descend(v, u, step, largest_gradient, most_steps):
     """Gradient descent on a batch of networks v (runs, k, d), each until no row of its gradient is longer than asked.
 
     Returns the networks, and the number of steps that each one took; `most_steps` + 1 for those that have not arrived.
-    Runs that have arrived are dropped from the batch, so that a few stragglers cost little.
+    Runs that have arrived are dropped from the batch, so that a few stragglers cost little. Raises ArithmeticError
+    where the step is so large that a run diverges.
     """
     v, u = _network(v, u)
     if v.ndim != 3:
@@ -75,7 +76,8 @@ def descend(v, u, step, largest_gradient, most_steps):
     out, steps = v.copy(), np.full(len(v), most_steps + 1)
     running, moving, teachers = np.arange(len(v)), v.copy(), np.broadcast_to(u, (len(v), *u.shape[-2:]))
     for number in range(most_steps + 1):
-        slope = _gradient(moving, teachers)
+        with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges is noticed at the end
+            slope = _gradient(moving, teachers)
         arrived = np.max(np.linalg.norm(slope, axis=-1), axis=-1) <= largest_gradient
         if np.any(arrived):
             out[running[arrived]], steps[running[arrived]] = moving[arrived], number
@@ -86,6 +88,8 @@ def descend(v, u, step, largest_gradient, most_steps):
         if number < most_steps:
             moving = moving - step * slope
     out[running] = moving
+    if not np.all(np.isfinite(out)):
+        raise ArithmeticError(f"descent diverged; take a step below {step:g}")
     return out, steps
 
 
@@ -109,9 +113,14 @@ def one_point_ratio(v, u):
 
 def _rows(name, value):
     """Finite rows, none of them 0: its direction, and with it the gradient, would not be defined."""
-    value = arguments.array(name, value, (None,) * max(np.ndim(value), 2))
-    if np.any(np.all(value == 0, axis=-1)):
-        place = tuple(int(i) for i in np.argwhere(np.all(value == 0, axis=-1))[0])
+    try:
+        axes = np.ndim(value)
+    except (TypeError, ValueError, RuntimeError):
+        axes = 2  # no array at all, which is told below
+    value = arguments.array(name, value, (None,) * max(axes, 2))
+    sizes = np.max(np.abs(value), axis=-1)
+    if np.any(sizes < arguments.SMALLEST_NUMBER):
+        place = tuple(int(i) for i in np.argwhere(sizes < arguments.SMALLEST_NUMBER)[0])
         raise ValueError(f"{name}: got a row of zeros at index {place}; want rows with a direction")
     return value
 

@@ -11,8 +11,6 @@ Collapse: twenty numbers for a code, Gaussian pixels of a fixed variance or bino
 each number of the code, three seeds. "linear" is the Gaussian one whose two networks are linear.
 """
 
-import multiprocessing
-
 import numpy as np
 import torch
 from scipy import integrate, interpolate, special, stats
@@ -212,12 +210,10 @@ def of_seed(seed):
         model.requires_grad_(False)
         for s, images in enumerate((counts[:IMAGES], test_counts[:IMAGES])):
             found["parts"][e, s], means, covariances = measured(model, images)
-        print(seed, epochs, found["parts"][e].mean(axis=-1).round(2).tolist(), flush=True)
         if epochs == 120:
             log_p = found["parts"][e, 1, 0]
             of_images = gaps_of_images(model, test_counts[:IMAGES], log_p, means, covariances)
             found |= dict(zip(("gaps", "twins", "distances", "ratios"), of_images, strict=True))
-            print(seed, found["gaps"].mean(axis=1)[:, ::3].round(2).tolist(), flush=True)
     found |= {"gaussian": [], "linear": [], "binomial": []}
     for variance in VARIANCES:
         for name in ("gaussian", "linear"):
@@ -226,7 +222,6 @@ def of_seed(seed):
     for beta in BETAS:
         torch.manual_seed(seed)
         found["binomial"].append(costs(vae.Autoencoder(64, 20, 200), counts, beta, seed))
-    print(seed, *((np.array(found[name]) > 0.1).sum(axis=1) for name in ("gaussian", "linear", "binomial")), flush=True)
     return found
 
 
@@ -235,8 +230,7 @@ def raw(digits):
 
 
 def main():
-    with multiprocessing.Pool(min(SEEDS, multiprocessing.cpu_count())) as pool:
-        found = pool.map(of_seed, range(SEEDS))
+    found = results.sweep(of_seed, [(seed,) for seed in range(SEEDS)])
     results.save(
         "autoencoder_bounds",
         raw(data.digits()),

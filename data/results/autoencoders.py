@@ -8,6 +8,8 @@ fitted anew for that. RIVALS have no network: histograms of each pixel, mixtures
 products of binomials. The binomial models of seed 0 for other writers are stored whole.
 """
 
+import itertools
+
 import numpy as np
 import torch
 from scipy import stats
@@ -105,41 +107,44 @@ def mixture(train_counts, counts, components, seed, binomial):
     return np.logaddexp.reduce(scores(counts), axis=1).mean()
 
 
+def fitted(split, kind, latent, seed, x, y, rows):
+    """MEASURES of one model, and its parameters."""
+    train, test = rows[2 * split], rows[2 * split + 1]
+    counts, test_counts = (torch.tensor(x[some], dtype=torch.float32) for some in (train, test))
+    torch.manual_seed(seed)
+    is_bernoulli = MODELS[kind] == "bernoulli"
+    model = (Dispersed if MODELS[kind] == "beta-binomial" else vae.Autoencoder)(64, LATENT[latent], 200)
+    generator = torch.Generator().manual_seed(seed)
+    # a sum over grey Bernoulli pixels is a sixteenth of the binomial one, but for a constant
+    vae.fit(model, counts, EPOCHS, 3e-3, 64, generator, 16 if is_bernoulli else 1)
+    if is_bernoulli:
+        vae.fit(model, counts, 40, 3e-3, 64, generator, parameters=list(model.encoder.parameters()))
+    flat = torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy()
+    return measured(model, counts, y[train], test_counts, y[test]), flat
+
+
+def rivals_of(split, seed, x, y, rows):
+    train, test = rows[2 * split], rows[2 * split + 1]
+    return [
+        mixture(x[train], x[test], 1, seed, binomial=False),
+        mixture(x[train], x[test], 10, seed, binomial=False),
+        mixture(x[train], x[test], 60, seed, binomial=True),
+        KNeighborsClassifier(5).fit(x[train], y[train]).score(x[test], y[test]),
+    ]
+
+
 def main():
     digits = data.digits()
     x = np.round(16 * np.concatenate([digits.train_x, digits.test_x])).astype(int)
     y = np.concatenate([digits.train_y, digits.test_y])
     drawn = np.random.default_rng(0).permutation(len(x))
     splits = {"other writers": (np.arange(1437), np.arange(1437, 1797)), "same writers": (drawn[:1437], drawn[1437:])}
-    table = np.empty((2, len(MODELS), len(LATENT), SEEDS, len(MEASURES)))
-    rivals = np.empty((2, len(RIVALS), SEEDS))
-    stored = {}
-    for s, (told, (train_rows, test_rows)) in enumerate(splits.items()):
-        counts, test_counts = (torch.tensor(x[rows], dtype=torch.float32) for rows in (train_rows, test_rows))
-        for k, kind in enumerate(MODELS):
-            for j, latent in enumerate(LATENT):
-                for seed in range(SEEDS):
-                    torch.manual_seed(seed)
-                    model = (Dispersed if kind == "beta-binomial" else vae.Autoencoder)(64, latent, 200)
-                    generator = torch.Generator().manual_seed(seed)
-                    # a sum over grey Bernoulli pixels is a sixteenth of the binomial one, but for a constant
-                    beta = 16 if kind == "bernoulli" else 1
-                    vae.fit(model, counts, EPOCHS, 3e-3, 64, generator, beta)
-                    if kind == "bernoulli":
-                        vae.fit(model, counts, 40, 3e-3, 64, generator, parameters=list(model.encoder.parameters()))
-                    table[s, k, j, seed] = measured(model, counts, y[train_rows], test_counts, y[test_rows])
-                    if s == 0 and seed == 0 and kind == "binomial":
-                        flat = torch.nn.utils.parameters_to_vector(model.parameters())
-                        stored[f"model_{latent}"] = flat.detach().numpy()
-                print(told, kind, latent, table[s, k, j].mean(axis=0).round(3), flush=True)
-        for seed in range(SEEDS):
-            rivals[s, :, seed] = [
-                mixture(x[train_rows], x[test_rows], 1, seed, binomial=False),
-                mixture(x[train_rows], x[test_rows], 10, seed, binomial=False),
-                mixture(x[train_rows], x[test_rows], 60, seed, binomial=True),
-                KNeighborsClassifier(5).fit(x[train_rows], y[train_rows]).score(x[test_rows], y[test_rows]),
-            ]
-        print(told, dict(zip(RIVALS, rivals[s].mean(axis=1).round(3), strict=True)), flush=True)
+    rows = [split for pair in splits.values() for split in pair]
+    shape = 2, len(MODELS), len(LATENT), SEEDS
+    found = results.sweep(fitted, itertools.product(*map(range, shape)), x, y, rows)
+    rivals = results.sweep(rivals_of, itertools.product(range(2), range(SEEDS)), x, y, rows)
+    first = MODELS.index("binomial") * len(LATENT) * SEEDS
+    stored = {f"model_{latent}": found[first + j * SEEDS][1] for j, latent in enumerate(LATENT)}
     results.save(
         "autoencoders",
         [digits.train_x, digits.train_y, digits.test_x, digits.test_y],
@@ -147,8 +152,8 @@ def main():
         models=np.array(MODELS),
         latent=np.array(LATENT),
         measures=np.array(MEASURES),
-        table=table,
-        rivals=rivals,
+        table=np.array([row for row, _ in found]).reshape(*shape, len(MEASURES)),
+        rivals=np.swapaxes(np.array(rivals).reshape(2, SEEDS, len(RIVALS)), 1, 2),
         rival_names=np.array(RIVALS),
         **stored,
     )

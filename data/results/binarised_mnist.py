@@ -9,6 +9,7 @@ the 10,000; seconds of training. The inputs are the digests of MNIST's files, so
 without the images.
 """
 
+import itertools
 import time
 
 import numpy as np
@@ -36,8 +37,8 @@ def black_and_white(grey, generator):
     return (torch.rand(grey.shape, generator=generator) < grey).float()
 
 
-def fitted(images, draws, rate):
-    """The model after ROUNDS, and the seconds that took."""
+def fitted(draws, rate, images):
+    """The parameters after ROUNDS, and the seconds that took."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
     model = BlackAndWhite(784, 20, 400)
@@ -53,7 +54,14 @@ def fitted(images, draws, rate):
             (-vae.importance_bound(model, x, draws, generator).mean()).backward()
             optimiser.step()
             schedule.step()
-    return model, time.process_time() - started
+    seconds = time.process_time() - started
+    return torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy(), seconds
+
+
+def restored(flat):
+    model = BlackAndWhite(784, 20, 400)
+    torch.nn.utils.vector_to_parameters(torch.tensor(flat), model.parameters())
+    return model
 
 
 def mean_bound(model, x, draws):
@@ -70,19 +78,13 @@ def main():
     test = black_and_white(torch.tensor(mnist.test_x) / 255, generator)
     held_out = black_and_white(torch.tensor(mnist.train_x[rows[50_000:]]) / 255, generator)
     choice, measured = np.empty((len(DRAWS), len(RATES))), np.empty((len(DRAWS), 3))
+    fits = results.sweep(fitted, itertools.product(DRAWS, RATES), train)
     for d, draws in enumerate(DRAWS):
-        fits = []
-        for r, rate in enumerate(RATES):
-            fits.append(fitted(train, draws, rate))
-            choice[d, r] = mean_bound(fits[-1][0], held_out, draws)
-            print(draws, rate, choice[d, r].round(2), round(fits[-1][1]), flush=True)
-        model, seconds = fits[int(np.argmax(choice[d]))]
-        measured[d] = [
-            mean_bound(model, test, 1),
-            mean_bound(model, test[:1000], 500),
-            seconds,
-        ]
-        print(draws, measured[d].round(2), flush=True)
+        of_draws = fits[d * len(RATES) : (d + 1) * len(RATES)]
+        choice[d] = [mean_bound(restored(flat), held_out, draws) for flat, _ in of_draws]
+        flat, seconds = of_draws[int(np.argmax(choice[d]))]
+        model = restored(flat)
+        measured[d] = [mean_bound(model, test, 1), mean_bound(model, test[:1000], 500), seconds]
     results.save(
         "binarised_mnist",
         [np.array(list(data.MNIST_SHA256.values()))],

@@ -74,8 +74,8 @@ def classes(n):
     return least
 
 
-def prior(n, draws, rng, scale=1.0):
-    counts = np.zeros(2 ** (2**n))
+def prior(n, draws, seed, scale=1.0):
+    counts, rng = np.zeros(2 ** (2**n)), np.random.default_rng(seed)
     for _ in range(draws // 20_000):
         counts += np.bincount(codes(start(20_000, n, rng, scale), n), minlength=len(counts))
     least = classes(n)
@@ -227,52 +227,53 @@ def split(n, seed):
     return np.sort(rng.permutation(2**n)[: 2**n // 2 + 1]), rng
 
 
-def main():
-    priors = {3: prior(3, 2_000_000, np.random.default_rng(3)), 4: prior(4, 8_000_000, np.random.default_rng(4))}
-    print("priors", priors[3][0], priors[4][0], flush=True)
-    table = np.empty((2, len(TARGETS), 10, 2, len(QUANTITIES)))
-    for row, n in enumerate((3, 4)):
-        for seed in range(10):
-            seen, rng = split(n, seed)
-            for column, target in enumerate(targets(n, rng)):
-                for kind, batch in enumerate((3, None)):
-                    table[row, column, seed, kind] = compare(target, seen, n, priors[n], batch, rng)
-        print(n, np.nanmean(table[row], axis=1).round(3).tolist(), flush=True)
-    stopping = np.empty((5, 2, len(TIMES), 3))
-    for seed, (kind, batch) in product(range(5), enumerate((3, None))):
+def compared(n, seed, prior_n):
+    """QUANTITIES of each target, in minibatches and with all examples."""
+    seen, rng = split(n, seed)
+    return [[compare(target, seen, n, prior_n, batch, rng) for batch in (3, None)] for target in targets(n, rng)]
+
+
+def stopped(seed, kind, prior_4):
+    """At each of TIMES: total variation, accuracy on unseen inputs, share that fits."""
+    seen, rng = split(4, seed)
+    target = targets(4, rng)[0]
+    allowed, posterior, right = question(target, seen, 4, prior_4)
+    *_, seen_at = train(target, seen, 4, TIMES[-1], (3, None)[kind], rng, watch=TIMES)
+    laws = [shares(found[fits], allowed) for found, fits in seen_at]
+    return [(distance(p, posterior), p @ right, fits.mean()) for p, (_, fits) in zip(laws, seen_at, strict=True)]
+
+
+def scaled(scale):
+    """Of five splits, with all weights times the scale: distances at the first fit, of as many draws, and late."""
+    law, found = prior(4, 2_000_000, 5, scale), []
+    for seed in range(5):
         seen, rng = split(4, seed)
         target = targets(4, rng)[0]
-        allowed, posterior, right = question(target, seen, 4, priors[4])
-        *_, seen_at = train(target, seen, 4, TIMES[-1], batch, rng, watch=TIMES)
-        for place, (found, fits) in enumerate(seen_at):
-            p = shares(found[fits], allowed)
-            stopping[seed, kind, place] = distance(p, posterior), p @ right, fits.mean()
-    print(stopping.mean(axis=0).round(3).tolist(), flush=True)
-    scales = np.empty((len(SCALES), 5, 3))
-    for row, scale in enumerate(SCALES):
-        scaled = prior(4, 2_000_000, np.random.default_rng(5), scale)
-        for seed in range(5):
-            seen, rng = split(4, seed)
-            target = targets(4, rng)[0]
-            allowed, posterior, _ = question(target, seen, 4, scaled)
-            first, last, fits, _ = train(target, seen, 4, TIMES[-1], 3, rng, scale)
-            drawn = rng.multinomial(np.sum(first >= 0), posterior) / np.sum(first >= 0)
-            laws = shares(first[first >= 0], allowed), drawn, shares(last[fits], allowed)
-            scales[row, seed] = [distance(law, posterior) for law in laws]
-    print(scales.mean(axis=1).round(3).tolist(), flush=True)
-    found = [[cold(column, seed, priors[4]) for seed in range(10)] for column in range(2)]
-    colds, started = (np.array([[one[k] for one in row] for row in found]) for k in range(2))
-    print(colds.mean(axis=1).round(3).tolist(), started.mean(axis=1).round(3).tolist(), flush=True)
+        allowed, posterior, _ = question(target, seen, 4, law)
+        first, last, fits, _ = train(target, seen, 4, TIMES[-1], 3, rng, scale)
+        drawn = rng.multinomial(np.sum(first >= 0), posterior) / np.sum(first >= 0)
+        laws = shares(first[first >= 0], allowed), drawn, shares(last[fits], allowed)
+        found.append([distance(p, posterior) for p in laws])
+    return found
+
+
+def main():
+    prior_3, prior_4 = results.sweep(prior, [(3, 2_000_000, 3), (4, 8_000_000, 4)])
+    splits = [(seed,) for seed in range(10)]
+    tables = [results.sweep(compared, [(n, *one) for one in splits], law) for n, law in ((3, prior_3), (4, prior_4))]
+    stopping = results.sweep(stopped, product(range(5), range(2)), prior_4)
+    found = results.sweep(cold, product(range(2), range(10)), prior_4)
+    colds, started = (np.array([one[k] for one in found]).reshape(2, 10, 3, -1) for k in range(2))
     results.save(
         "boolean_networks",
         (inputs(4),),
-        prior_3=priors[3],
-        prior_4=priors[4],
-        table=table,
-        stopping=stopping,
-        scales=scales,
+        prior_3=prior_3,
+        prior_4=prior_4,
+        table=np.swapaxes(tables, 1, 2),
+        stopping=np.array(stopping).reshape(5, 2, len(TIMES), 3),
+        scales=np.array(results.sweep(scaled, [(scale,) for scale in SCALES])),
         cold=colds,
-        started=started,
+        started=started[..., 0],
     )
 
 

@@ -88,35 +88,33 @@ def plain_probabilities(weights, images):
         return torch.softmax(variational.logits(weights, images), dim=2)[0]
 
 
-def pruned():
-    """Accuracies (settings, seeds, shares): guides of each prior by each of BY, plain networks by size and by price."""
-    table = np.empty((len(PRIORS) * len(BY) + 2 * len(DECAYS) + len(LASSOS), SEEDS, len(SHARES)))
-    for seed in range(SEEDS):
-        row = 0
-        for name in PRIORS:
-            guide = variational.MeanField(SIZES, 1, generator(seed))
-            variational.fit(guide, x, y, prior_sds(name), STEPS, 3e-3, 64, generator(seed))
-            means, sds = posterior(guide)
-            scores = [
-                torch.cat([(mean.abs() / sd).ravel() for mean, sd in zip(means, sds, strict=True)]),
-                torch.cat([mean.abs().ravel() for mean in means]),
-            ]
-            scores.append(torch.rand(scores[0].shape, generator=generator(seed)))
-            for score in scores:
-                table[row, seed] = [pruned_guide(means, sds, score, share, seed) for share in SHARES]
-                row += 1
-        for decay in DECAYS:
-            weights = variational.start(SIZES, 1, generator(seed))
-            variational.fit_plain(weights, x, y, decay, STEPS, 3e-3, 64, generator(seed))
-            for scores in (weights, prices(weights, decay)):
-                table[row, seed] = [pruned_plain(weights, scores, share) for share in SHARES]
-                row += 1
-        for lasso in LASSOS:
-            weights = variational.start(SIZES, 1, generator(seed))
-            fit_lasso(weights, lasso, generator(seed))
-            table[row, seed] = [pruned_plain(weights, weights, share) for share in SHARES]
+def pruned(seed):
+    """Accuracies (settings, shares): guides of each prior by each of BY, plain networks by size and by price."""
+    table = np.empty((len(PRIORS) * len(BY) + 2 * len(DECAYS) + len(LASSOS), len(SHARES)))
+    row = 0
+    for name in PRIORS:
+        guide = variational.MeanField(SIZES, 1, generator(seed))
+        variational.fit(guide, x, y, prior_sds(name), STEPS, 3e-3, 64, generator(seed))
+        means, sds = posterior(guide)
+        scores = [
+            torch.cat([(mean.abs() / sd).ravel() for mean, sd in zip(means, sds, strict=True)]),
+            torch.cat([mean.abs().ravel() for mean in means]),
+        ]
+        scores.append(torch.rand(scores[0].shape, generator=generator(seed)))
+        for score in scores:
+            table[row] = [pruned_guide(means, sds, score, share, seed) for share in SHARES]
             row += 1
-        print("pruned", seed, table[:, seed].round(3).tolist(), flush=True)
+    for decay in DECAYS:
+        weights = variational.start(SIZES, 1, generator(seed))
+        variational.fit_plain(weights, x, y, decay, STEPS, 3e-3, 64, generator(seed))
+        for scores in (weights, prices(weights, decay)):
+            table[row] = [pruned_plain(weights, scores, share) for share in SHARES]
+            row += 1
+    for lasso in LASSOS:
+        weights = variational.start(SIZES, 1, generator(seed))
+        fit_lasso(weights, lasso, generator(seed))
+        table[row] = [pruned_plain(weights, weights, share) for share in SHARES]
+        row += 1
     return table
 
 
@@ -169,32 +167,30 @@ def pruned_guide(means, sds, scores, share, seed):
     return accuracy(variational.predict(guide, test_x, DRAWS, generator(seed))[0])
 
 
-def composed():
-    """Accuracy and nll (kinds of chunks, ways, seeds, six moments, 2)."""
-    table = np.empty((2, len(WAYS), SEEDS, 6, 2))
-    for seed in range(SEEDS):
-        order = torch.randperm(len(x), generator=generator(seed))
-        by_class = [torch.nonzero((y == 2 * k) | (y == 2 * k + 1)).ravel() for k in range(5)]
-        for kind, chunks in enumerate((list(order[:1435].reshape(5, 287)), by_class)):
-            everything = torch.cat(chunks)
-            for k, rows in enumerate([*chunks, everything]):
-                if k in (0, 5):
-                    guide = Chained(SIZES, 1, generator(seed))
-                    prior = flat_prior(guide, "4/√")
-                    weights = variational.start(SIZES, 1, generator(seed))
-                steps = STEPS if k == 5 else STEPS // 3
-                variational.fit(guide, x[rows], y[rows], prior, steps, 3e-3, 64, generator(seed))
-                prior = posterior(guide)
-                variational.fit_plain(weights, x[rows], y[rows], 1e-4, steps, 3e-3, 64, generator(seed))
-                seen = test_y < (2 * k + 2 if kind else 10)
-                found = [
-                    variational.predict(guide, test_x[seen], DRAWS, generator(seed))[0],
-                    plain_probabilities(weights, test_x[seen]),
-                ]
-                for way, p in enumerate(found):
-                    nll = -torch.log(p.gather(1, test_y[seen][:, None]).clamp(min=1e-12)).mean()
-                    table[kind, way, seed, k] = accuracy(p, seen), float(nll)
-            print("composed", seed, kind, table[kind, :, seed].round(3).tolist(), flush=True)
+def composed(seed):
+    """Accuracy and nll (kinds of chunks, ways, six moments, 2)."""
+    table = np.empty((2, len(WAYS), 6, 2))
+    order = torch.randperm(len(x), generator=generator(seed))
+    by_class = [torch.nonzero((y == 2 * k) | (y == 2 * k + 1)).ravel() for k in range(5)]
+    for kind, chunks in enumerate((list(order[:1435].reshape(5, 287)), by_class)):
+        everything = torch.cat(chunks)
+        for k, rows in enumerate([*chunks, everything]):
+            if k in (0, 5):
+                guide = Chained(SIZES, 1, generator(seed))
+                prior = flat_prior(guide, "4/√")
+                weights = variational.start(SIZES, 1, generator(seed))
+            steps = STEPS if k == 5 else STEPS // 3
+            variational.fit(guide, x[rows], y[rows], prior, steps, 3e-3, 64, generator(seed))
+            prior = posterior(guide)
+            variational.fit_plain(weights, x[rows], y[rows], 1e-4, steps, 3e-3, 64, generator(seed))
+            seen = test_y < (2 * k + 2 if kind else 10)
+            found = [
+                variational.predict(guide, test_x[seen], DRAWS, generator(seed))[0],
+                plain_probabilities(weights, test_x[seen]),
+            ]
+            for way, p in enumerate(found):
+                nll = -torch.log(p.gather(1, test_y[seen][:, None]).clamp(min=1e-12)).mean()
+                table[kind, way, k] = accuracy(p, seen), float(nll)
     return table
 
 
@@ -206,40 +202,38 @@ def frozen_fit(first, rows, seed):
     return plain_probabilities(last, test_hidden)
 
 
-def reused():
-    """Accuracies on the classes 5 to 9 (reuses, labels, seeds)."""
-    table = np.empty((len(REUSES), len(LABELS), SEEDS))
+def reused(seed):
+    """Accuracies on the classes 5 to 9 (reuses, labels)."""
+    table = np.empty((len(REUSES), len(LABELS)))
     old, asked = torch.nonzero(y < 5).ravel(), test_y >= 5
-    for seed in range(SEEDS):
-        guide = Chained(SIZES, 1, generator(seed))
-        variational.fit(guide, x[old], y[old], flat_prior(guide, "4/√"), STEPS, 3e-3, 64, generator(seed))
-        learned = posterior(guide)
-        plain = variational.start(SIZES, 1, generator(seed))
-        variational.fit_plain(plain, x[old], y[old], 1e-3, STEPS, 3e-3, 64, generator(seed))
-        order = torch.randperm(len(x), generator=generator(seed))
-        for k, labels in enumerate(LABELS):
-            rows = torch.cat([order[y[order] == c][:labels] for c in range(5, 10)])
-            batch = min(64, len(rows))
-            for way in range(2):
-                guide = Chained(SIZES, 1, generator(seed + 10))
-                prior = flat_prior(guide, "4/√")
-                if way:
-                    prior[0][0], prior[1][0] = learned[0][0], learned[1][0]
-                    guide.means[0].data, guide.log_sds[0].data = learned[0][0].clone(), torch.log(learned[1][0])
-                variational.fit(guide, x[rows], y[rows], prior, STEPS // 2, 3e-3, batch, generator(seed))
-                p = variational.predict(guide, test_x, DRAWS, generator(seed))[0]
-                table[way, k, seed] = limited(p, asked)
-            fresh = variational.start(SIZES, 1, generator(seed + 10))
-            random_first = fresh[0].clone()
-            fitted_on = [plain[0].clone(), fresh[1].clone()]
-            for way, weights in ((2, fresh), (3, fitted_on)):
-                variational.fit_plain(weights, x[rows], y[rows], 1e-3, STEPS // 2, 3e-3, batch, generator(seed))
-                table[way, k, seed] = limited(plain_probabilities(weights, test_x), asked)
-            for way, first in ((4, plain[0]), (5, random_first)):
-                table[way, k, seed] = limited(frozen_fit(first, rows, seed), asked)
-            nearest = KNeighborsClassifier(1).fit(x[rows], y[rows])
-            table[6, k, seed] = nearest.score(test_x[asked], test_y[asked])
-        print("reused", seed, table[..., seed].round(3).tolist(), flush=True)
+    guide = Chained(SIZES, 1, generator(seed))
+    variational.fit(guide, x[old], y[old], flat_prior(guide, "4/√"), STEPS, 3e-3, 64, generator(seed))
+    learned = posterior(guide)
+    plain = variational.start(SIZES, 1, generator(seed))
+    variational.fit_plain(plain, x[old], y[old], 1e-3, STEPS, 3e-3, 64, generator(seed))
+    order = torch.randperm(len(x), generator=generator(seed))
+    for k, labels in enumerate(LABELS):
+        rows = torch.cat([order[y[order] == c][:labels] for c in range(5, 10)])
+        batch = min(64, len(rows))
+        for way in range(2):
+            guide = Chained(SIZES, 1, generator(seed + 10))
+            prior = flat_prior(guide, "4/√")
+            if way:
+                prior[0][0], prior[1][0] = learned[0][0], learned[1][0]
+                guide.means[0].data, guide.log_sds[0].data = learned[0][0].clone(), torch.log(learned[1][0])
+            variational.fit(guide, x[rows], y[rows], prior, STEPS // 2, 3e-3, batch, generator(seed))
+            p = variational.predict(guide, test_x, DRAWS, generator(seed))[0]
+            table[way, k] = limited(p, asked)
+        fresh = variational.start(SIZES, 1, generator(seed + 10))
+        random_first = fresh[0].clone()
+        fitted_on = [plain[0].clone(), fresh[1].clone()]
+        for way, weights in ((2, fresh), (3, fitted_on)):
+            variational.fit_plain(weights, x[rows], y[rows], 1e-3, STEPS // 2, 3e-3, batch, generator(seed))
+            table[way, k] = limited(plain_probabilities(weights, test_x), asked)
+        for way, first in ((4, plain[0]), (5, random_first)):
+            table[way, k] = limited(frozen_fit(first, rows, seed), asked)
+        nearest = KNeighborsClassifier(1).fit(x[rows], y[rows])
+        table[6, k] = nearest.score(test_x[asked], test_y[asked])
     return table
 
 
@@ -248,37 +242,39 @@ def limited(p, asked):
     return float((p[asked][:, 5:].argmax(dim=1) + 5 == test_y[asked]).double().mean())
 
 
-def features():
-    """Accuracies (spaces, labels a class, seeds), each a mean of twenty draws of the labels."""
-    table = np.empty((len(SPACES), len(EACH), SEEDS))
+def features(seed):
+    """Accuracies (spaces, labels a class), each a mean of twenty draws of the labels."""
+    table = np.empty((len(SPACES), len(EACH)))
     counts, test_counts = 8 * x, 8 * test_x
-    for seed in range(SEEDS):
-        units = torch.randn(65, 100, generator=generator(seed)) / 65**0.5
-        spaces = [[x, test_x], [torch.relu(variational.with_ones(images) @ units) for images in (x, test_x)]]
-        for latent in CODES:
-            torch.manual_seed(seed)
-            model = vae.Autoencoder(64, latent, 200)
-            vae.fit(model, counts, 120, 3e-3, 64, generator(seed))
-            with torch.no_grad():
-                spaces.append([model.encode(images)[0] for images in (counts, test_counts)])
-        for latent in CODES:
-            components = PCA(latent, random_state=0).fit(x)
-            spaces.append([components.transform(images) for images in (x, test_x)])
-        spaces = [[np.asarray(images) for images in pair] for pair in spaces]
-        for k, each in enumerate(EACH):
-            scores = np.empty((20, len(SPACES)))
-            for draw in range(20):
-                order = np.random.default_rng(100 * seed + draw).permutation(len(x))
-                rows = np.concatenate([order[y.numpy()[order] == c][:each] for c in range(10)])
-                for s, (known, asked) in enumerate(spaces):
-                    nearest = KNeighborsClassifier(1).fit(known[rows], y.numpy()[rows])
-                    scores[draw, s] = nearest.score(asked, test_y.numpy())
-            table[:, k, seed] = scores.mean(axis=0)
-        print("features", seed, table[..., seed].round(3).tolist(), flush=True)
+    units = torch.randn(65, 100, generator=generator(seed)) / 65**0.5
+    spaces = [[x, test_x], [torch.relu(variational.with_ones(images) @ units) for images in (x, test_x)]]
+    for latent in CODES:
+        torch.manual_seed(seed)
+        model = vae.Autoencoder(64, latent, 200)
+        vae.fit(model, counts, 120, 3e-3, 64, generator(seed))
+        with torch.no_grad():
+            spaces.append([model.encode(images)[0] for images in (counts, test_counts)])
+    for latent in CODES:
+        components = PCA(latent, random_state=0).fit(x)
+        spaces.append([components.transform(images) for images in (x, test_x)])
+    spaces = [[np.asarray(images) for images in pair] for pair in spaces]
+    for k, each in enumerate(EACH):
+        scores = np.empty((20, len(SPACES)))
+        for draw in range(20):
+            order = np.random.default_rng(100 * seed + draw).permutation(len(x))
+            rows = np.concatenate([order[y.numpy()[order] == c][:each] for c in range(10)])
+            for s, (known, asked) in enumerate(spaces):
+                nearest = KNeighborsClassifier(1).fit(known[rows], y.numpy()[rows])
+                scores[draw, s] = nearest.score(asked, test_y.numpy())
+        table[:, k] = scores.mean(axis=0)
     return table
 
 
 def main():
+    features_of, composed_of, reused_of, pruned_of = (
+        np.array(results.sweep(function, [(seed,) for seed in range(SEEDS)]))
+        for function in (features, composed, reused, pruned)
+    )
     results.save(
         "both_sides",
         [digits.train_x, digits.train_y, digits.test_x, digits.test_y],
@@ -291,10 +287,10 @@ def main():
         reuses=np.array(REUSES),
         spaces=np.array(SPACES),
         each=np.array(EACH),
-        features=features(),
-        composed=composed(),
-        reused=reused(),
-        pruned=pruned(),
+        features=np.moveaxis(features_of, 0, 2),
+        composed=np.moveaxis(composed_of, 0, 2),
+        reused=np.moveaxis(reused_of, 0, 2),
+        pruned=np.moveaxis(pruned_of, 0, 1),
     )
 
 

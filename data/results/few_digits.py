@@ -8,6 +8,8 @@ validation nll, accuracy, nll, and the area under the curve that tells shuffled 
 bound of each guide; for the chains R-hat of the predicted probabilities, its median and largest value, and acceptance.
 """
 
+import itertools
+
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
@@ -157,18 +159,11 @@ def neighbours(n):
 
 
 def main():
-    found = {"plain": [], "mean_field": [], "bound": [], "neighbours": [], "chains": [], "judged": []}
-    for n in NUMBERS:
-        found["plain"].append(plain(n))
-        found["neighbours"].append(neighbours(n))
-        rows, bound = mean_field(n)
-        found["mean_field"].append(rows)
-        found["bound"].append(bound)
-        pairs = [chains(n, prior) for prior in CHAIN_PRIORS]
-        found["chains"].append([pair[0] for pair in pairs])
-        found["judged"].append([pair[1] for pair in pairs])
-        for name, parts in found.items():
-            print(n, name, np.mean(parts[-1], axis=1).round(3).tolist(), flush=True)
+    numbers = [(n,) for n in NUMBERS]
+    fields = results.sweep(mean_field, numbers)
+    pairs = results.sweep(chains, itertools.product(NUMBERS, CHAIN_PRIORS))
+    each = len(CHAIN_PRIORS)
+    groups = [pairs[first : first + each] for first in range(0, len(pairs), each)]
     results.save(
         "few_digits",
         [digits.train_x, digits.train_y, digits.test_x, digits.test_y],
@@ -176,7 +171,12 @@ def main():
         decays=np.array(DECAYS),
         priors=np.array(PRIORS),
         chain_priors=np.array(CHAIN_PRIORS),
-        **{name: np.array(parts) for name, parts in found.items()},
+        plain=np.array(results.sweep(plain, numbers)),
+        mean_field=np.array([rows for rows, _ in fields]),
+        bound=np.array([bound for _, bound in fields]),
+        neighbours=np.array(results.sweep(neighbours, numbers)),
+        chains=np.array([[rows for rows, _ in group] for group in groups]),
+        judged=np.array([[judged for _, judged in group] for group in groups]),
     )
 
 

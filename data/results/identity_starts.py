@@ -7,6 +7,8 @@ each unit at the teacher's unit of its own number; and runs. Stores `by_dimensio
 settings, 3).
 """
 
+import itertools
+
 import numpy as np
 from scipy import optimize
 
@@ -110,6 +112,10 @@ def starts_and_teachers(d):
     yield np.abs(vanilla), teachers
 
 
+def one_start(d, number):
+    return counts(*list(starts_and_teachers(d))[number])
+
+
 def flipped(d):
     rng, teachers = problem(d, 400, d)
     starts = np.eye(d) + small(rng, 400, d)
@@ -145,7 +151,7 @@ def adam(starts, teachers, rng, steps=8000, step=0.01):
     return networks
 
 
-def practice(d=10, runs=100):
+def practice(d, runs=100):
     """He's start with and without the identity, the identity with a rotated teacher, and twice as many units."""
     rng, teachers = problem(1, runs, d)
     he = np.sqrt(2) * noise(rng, runs, d)
@@ -178,15 +184,25 @@ def with_extra(d):
     return counts(starts, teachers, 20_000)
 
 
-results.save(
-    "identity_starts",
-    [np.array(DIMENSIONS)],
-    by_dimension=np.swapaxes([both_starts(d) for d in DIMENSIONS], 0, 1),
-    by_ratio=np.array([[mixed(d, ratio, 1) for ratio in RATIOS] for d in (10, 20, 40)]),
-    same_ratio=np.array([[mixed(d, *pair) for pair in SCALES] for d in (10, 20)]),
-    by_start=np.array([[counts(*pair) for pair in starts_and_teachers(d)] for d in (10, 20)]),
-    flipped=np.array([flipped(d) for d in FLIPPED]),
-    turned=np.array([[turned(way, angle) for angle in ANGLES] for way in ("random", "others", "away")]),
-    extra=np.array([with_extra(d) for d in (10, 20)]),
-    practice=np.array(practice()),
-)
+def main():
+    def grid(function, *lists):
+        found = np.array(results.sweep(function, itertools.product(*lists)))
+        return found.reshape(*map(len, lists), *found.shape[1:])
+
+    scaled = results.sweep(mixed, [(d, *pair) for d in (10, 20) for pair in SCALES])
+    results.save(
+        "identity_starts",
+        [np.array(DIMENSIONS)],
+        by_dimension=np.swapaxes(grid(both_starts, DIMENSIONS), 0, 1),
+        by_ratio=grid(mixed, (10, 20, 40), RATIOS, (1,))[:, :, 0],
+        same_ratio=np.array(scaled).reshape(2, len(SCALES), 3),
+        by_start=grid(one_start, (10, 20), range(15)),
+        flipped=grid(flipped, FLIPPED),
+        turned=grid(turned, ("random", "others", "away"), ANGLES),
+        extra=grid(with_extra, (10, 20)),
+        practice=grid(practice, (10,))[0],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -47,46 +47,38 @@ def leave_one_out(weights, ridge=RIDGE):
     return worst, change, retrained
 
 
-seed_weights = np.array([from_start(seed) for seed in range(5)])
-weights = seed_weights[0]
-worst, change, retrained = leave_one_out(weights)
-moved = np.linalg.norm(retrained - weights, axis=1)
-# Put back the ten whose removal moved the weights most.
-most_moved = np.argsort(-moved)[:10]
-put_back = np.array([network.minimise(without(None), retrained[i], 1e-10) for i in most_moved])
-others = {}
-for name, seed, ridge in (("seed_1", 1, RIDGE), ("seed_2", 2, RIDGE), ("ridge_3", 0, 0.03), ("ridge_10", 0, 0.1)):
-    other = seed_weights[seed] if ridge == RIDGE else from_start(seed, ridge)
-    other_worst, other_change, other_retrained = leave_one_out(other, ridge)
-    others |= {f"weights_{name}": other, f"worst_{name}": other_worst, f"change_{name}": other_change}
-    others[f"moved_{name}"] = np.linalg.norm(other_retrained - other, axis=1)
-
-settings = {"maxiter": 60, "maxcor": 30}
-begin = network.start(np.random.default_rng(0))
-stopped = minimize(
-    lambda w: network.value_and_gradient(without(None), w), begin, jac=True, method="L-BFGS-B", options=settings
-).x
-stopped_worst = np.argsort(-test_losses(stopped))[:20]
-gradients = network.gradients(stopped, x, y, RIDGE)
-toward = network.gradients(stopped, test_x[stopped_worst[:1]], test_y[stopped_worst[:1]], RIDGE)
-size = np.abs(gradients @ np.linalg.solve(network.hessian(without(None), stopped) + DAMPING * np.eye(640), toward[0]))
-order = np.argsort(-size)
-chosen = np.concatenate([order[:30], np.random.default_rng(0).choice(order[30:], size=30, replace=False)])
+def without_each(seed, ridge):
+    """The minimum from one start, and what `leave_one_out` finds there."""
+    weights = from_start(seed, ridge)
+    return weights, *leave_one_out(weights, ridge)
 
 
-def adam(function):
-    """Weights after more steps from where training stopped."""
-    w = torch.tensor(stopped, requires_grad=True)
+def put_back(i, weights):
+    """The minimum on all digits, from weights without digit i."""
+    return network.minimise(without(None), weights[i], 1e-10)
+
+
+def stopped_early():
+    settings = {"maxiter": 60, "maxcor": 30}
+    begin = network.start(np.random.default_rng(0))
+    return minimize(
+        lambda w: network.value_and_gradient(without(None), w), begin, jac=True, method="L-BFGS-B", options=settings
+    ).x
+
+
+def continued(i, stopped, tests):
+    """Changes of the test losses by more steps of Adam without example i, from where training stopped."""
+    w, function = torch.tensor(stopped, requires_grad=True), without(i)
     optimiser = torch.optim.Adam([w], lr=1e-3)
     for _ in range(ADAM_STEPS):
         optimiser.zero_grad()
         function(w).backward()
         optimiser.step()
-    return w.detach().numpy()
+    return test_losses(w.detach().numpy(), tests) - test_losses(stopped, tests)
 
 
-def proximal_bregman(i):
-    """Push example i down while predictions and weights stay near those of the stopped network (Bae et al. 2022)."""
+def proximal_bregman(i, stopped, tests, factor):
+    """The same by pushing i down while predictions and weights stay near the stopped network's (Bae et al. 2022)."""
     log_p = torch.log_softmax(network.logits(torch.tensor(stopped), x), dim=1)
     anchor = torch.tensor(stopped)
 
@@ -96,37 +88,52 @@ def proximal_bregman(i):
         removed = network.cross_entropies(w, x[[i]], y[[i]])[0] + RIDGE / 2 * (w @ w)
         return divergence + (DAMPING + RIDGE) / 2 * torch.sum((w - anchor) ** 2) - removed / N
 
-    return function
+    return test_losses(network.retrain(function, stopped, factor, 1e-8), tests) - test_losses(stopped, tests)
 
 
-def changes(functions, solve):
-    before = test_losses(stopped, stopped_worst)
-    return np.array([test_losses(solve(function), stopped_worst) - before for function in functions]).T
+def main():
+    seed_weights = np.array(results.sweep(from_start, [(seed, RIDGE) for seed in range(5)]))
+    names = {"": (0, RIDGE), "_seed_1": (1, RIDGE), "_seed_2": (2, RIDGE), "_ridge_3": (0, 0.03), "_ridge_10": (0, 0.1)}
+    stored = {}
+    for name, found in zip(names, results.sweep(without_each, names.values()), strict=True):
+        weights, worst, change, retrained = found
+        stored |= {f"weights{name}": weights, f"worst{name}": worst, f"change{name}": change}
+        stored[f"moved{name}"] = np.linalg.norm(retrained - weights, axis=1)
+        if not name:
+            first, gone = weights, retrained
+    # Put back the ten whose removal moved the weights most.
+    most_moved = np.argsort(-stored["moved"])[:10]
+    returned = np.array(results.sweep(put_back, [(int(i),) for i in most_moved], gone))
+
+    stopped = stopped_early()
+    tests = np.argsort(-test_losses(stopped))[:20]
+    gradients = network.gradients(stopped, x, y, RIDGE)
+    toward = network.gradients(stopped, test_x[tests[:1]], test_y[tests[:1]], RIDGE)
+    damped = network.hessian(without(None), stopped) + DAMPING * np.eye(640)
+    order = np.argsort(-np.abs(gradients @ np.linalg.solve(damped, toward[0])))
+    chosen = np.concatenate([order[:30], np.random.default_rng(0).choice(order[30:], size=30, replace=False)])
+    factor = cho_factor(network.gauss_newton(stopped, x) + (DAMPING + RIDGE) * np.eye(640))
+    digits_left_out = [(int(i),) for i in chosen]
+    *of_chosen, control = results.sweep(continued, [*digits_left_out, (None,)], stopped, tests)
+    results.save(
+        "network_leave_one_out",
+        [digits.train_x[:N], digits.train_y[:N]],
+        most_moved=most_moved,
+        gone=gone[most_moved],
+        put_back=returned,
+        returned=np.linalg.norm(returned - first, axis=1),
+        stopped=stopped,
+        stopped_worst=tests,
+        chosen=chosen,
+        damping=DAMPING,
+        continued=np.array(of_chosen).T,
+        control=control,
+        bregman=np.array(results.sweep(proximal_bregman, digits_left_out, stopped, tests, factor)).T,
+        seed_weights=seed_weights,
+        seeds=np.array([test_losses(w) for w in seed_weights]),
+        **stored,
+    )
 
 
-bregman_factor = cho_factor(network.gauss_newton(stopped, x) + (DAMPING + RIDGE) * np.eye(640))
-results.save(
-    "network_leave_one_out",
-    [digits.train_x[:N], digits.train_y[:N]],
-    weights=weights,
-    worst=worst,
-    change=change,
-    moved=moved,
-    most_moved=most_moved,
-    gone=retrained[most_moved],
-    put_back=put_back,
-    returned=np.linalg.norm(put_back - weights, axis=1),
-    stopped=stopped,
-    stopped_worst=stopped_worst,
-    chosen=chosen,
-    damping=DAMPING,
-    continued=changes([without(i) for i in chosen], adam),
-    control=changes([without(None)], adam)[:, 0],
-    bregman=changes(
-        [proximal_bregman(i) for i in chosen],
-        lambda function: network.retrain(function, stopped, bregman_factor, 1e-8),
-    ),
-    seed_weights=seed_weights,
-    seeds=np.array([test_losses(w) for w in seed_weights]),
-    **others,
-)
+if __name__ == "__main__":
+    main()

@@ -72,36 +72,44 @@ def follow(i):
         weight = now
 
 
-hessian = network.hessian(objective(), home)
-gradients = network.gradients(home, x, y, RIDGE)
-toward = network.gradients(home, test_x[worst], test_y[worst], 0.0)
-by_newton, lowest = np.zeros((20, N)), np.zeros(N)
-for i in range(N):
-    one, keep = (x[[i]], y[[i]]), torch.ones(1, dtype=torch.float64)
-    own = network.hessian(lambda v, one=one, keep=keep: network.objective(v, *one, RIDGE, keep), home) / N
-    values, vectors = np.linalg.eigh(hessian - own)
-    lowest[i] = values[0]
-    by_newton[:, i] = (toward @ vectors / values) @ (vectors.T @ gradients[i]) / N
+def newton(start, end):
+    """For each of these digits: changes of the test losses by a Newton step without it, the smallest eigenvalue."""
+    hessian, gradients = network.hessian(objective(), home), network.gradients(home, x, y, RIDGE)
+    toward = network.gradients(home, test_x[worst], test_y[worst], 0.0)
+    found = []
+    for i in range(start, end):
+        one, keep = (x[[i]], y[[i]]), torch.ones(1, dtype=torch.float64)
+        own = network.hessian(lambda v, one=one, keep=keep: network.objective(v, *one, RIDGE, keep), home) / N
+        values, vectors = np.linalg.eigh(hessian - own)
+        found.append([*(toward @ vectors / values) @ (vectors.T @ gradients[i]) / N, values[0]])
+    return found
 
-predicted = np.linalg.norm(np.linalg.solve(hessian, gradients.T), axis=0)
-controls = np.argsort(predicted)[np.linspace(0, 269, 10).astype(int)]
-followed = np.concatenate([saved["most_moved"], controls])
-paths, lost = zip(*(follow(i) for i in followed), strict=True)
-longest = max(len(path) for path in paths)
-padded = np.array([np.pad(path, ((0, longest - len(path)), (0, 0)), constant_values=np.nan) for path in paths])
 
-put_back = []
-for i in controls:
+def put_back(i):
     gone = network.minimise(objective(i, 0.0), home, 1e-10)
-    put_back.append(test_losses(network.minimise(objective(), gone, 1e-10)) - test_losses(home))
+    return test_losses(network.minimise(objective(), gone, 1e-10)) - test_losses(home)
 
-results.save(
-    "network_paths",
-    inputs,
-    newton=by_newton,
-    lowest=lowest,
-    followed=followed,
-    paths=padded,
-    lost=np.array(lost),
-    controls_put_back=np.array(put_back),
-)
+
+def main():
+    steps = np.concatenate(results.sweep(newton, [(first, first + 20) for first in range(0, N, 20)])).T
+    gradients = network.gradients(home, x, y, RIDGE)
+    predicted = np.linalg.norm(np.linalg.solve(network.hessian(objective(), home), gradients.T), axis=0)
+    controls = np.argsort(predicted)[np.linspace(0, 269, 10).astype(int)]
+    followed = np.concatenate([saved["most_moved"], controls])
+    paths, lost = zip(*results.sweep(follow, [(int(i),) for i in followed]), strict=True)
+    longest = max(len(path) for path in paths)
+    padded = [np.pad(path, ((0, longest - len(path)), (0, 0)), constant_values=np.nan) for path in paths]
+    results.save(
+        "network_paths",
+        inputs,
+        newton=steps[:-1],
+        lowest=steps[-1],
+        followed=followed,
+        paths=np.array(padded),
+        lost=np.array(lost),
+        controls_put_back=np.array(results.sweep(put_back, [(int(i),) for i in controls])),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,8 @@ smaller box. And, for each of the ten digits, how many of the up to 30 test digi
 turns.
 """
 
+import itertools
+
 import numpy as np
 from scipy import special
 
@@ -52,70 +54,100 @@ def best_labels(weights, inverse, test, ridge):
     return rise.argmax(axis=1), np.argsort(-rise.max(axis=1))
 
 
-shape = len(RIDGES), len(COUNTS), 20
-targets = np.zeros((len(RIDGES), 20), dtype=int)
-attacked, removed = (np.zeros((len(RIDGES), len(BOXES), *shape[1:])) for _ in range(2))
-at_random = np.zeros((len(RIDGES), len(BOXES), len(COUNTS)))
-without_helpful, relabelled = np.zeros(shape), np.zeros(shape)
-of_all = np.full((len(RIDGES), len(COUNTS), len(test_y)), np.nan)
-many, rng = np.zeros((len(RIDGES), K), dtype=int), np.random.default_rng(0)
-for a, ridge in enumerate(RIDGES):
+def fitted(ridge):
+    """Weights, inverse Hessian, margins, and the loss of a test digit's margin in a fit to other data."""
     weights = softmax.fit(x, y, ridge)
-    inverse = np.linalg.inv(softmax.hessian(weights, x, ridge))
-    before = margins(weights)
-    targets[a] = np.argsort(np.where(before > 0, before, np.inf))[:20]
 
-    def after(test, images=x, labels=y, kept=slice(None), ridge=ridge, weights=weights):
+    def after(test, images=x, labels=y, kept=slice(None)):
         return margins(softmax.fit(images[kept], labels[kept], ridge, start=weights))[test]
 
-    for place, test in enumerate(targets[a]):
-        rows = pixel_influences(weights, inverse, x, test, ridge)
-        helpful = np.argsort(influence.on_loss(weights, x, y, test_x[[test]], test_y[[test]], ridge)[0])
-        new, order_of_labels = best_labels(weights, inverse, test, ridge)
+    return weights, np.linalg.inv(softmax.hessian(weights, x, ridge)), margins(weights), after
+
+
+def targets(before):
+    return np.argsort(np.where(before > 0, before, np.inf))[:20]
+
+
+def on_target(a, place):
+    """The margins of one target at ridge `a` after each attack; how often random corners turn it."""
+    ridge = RIDGES[a]
+    weights, inverse, before, after = fitted(ridge)
+    test = targets(before)[place]
+    rows = pixel_influences(weights, inverse, x, test, ridge)
+    helpful = np.argsort(influence.on_loss(weights, x, y, test_x[[test]], test_y[[test]], ridge)[0])
+    new, order_of_labels = best_labels(weights, inverse, test, ridge)
+    without_helpful, relabelled = [], []
+    for count in COUNTS:
+        without_helpful.append(after(test, kept=np.delete(np.arange(n), helpful[:count])))
+        labels, changed = y.copy(), order_of_labels[:count]
+        labels[changed] = new[changed]
+        relabelled.append(after(test, labels=labels))
+    attacked, removed, at_random = np.zeros((3, len(BOXES), len(COUNTS)))
+    rng = np.random.default_rng([a, place])
+    for b, box in enumerate(BOXES):
+        best, low, high, order = best_moves(rows, box)
         for c, count in enumerate(COUNTS):
-            without_helpful[a, c, place] = after(test, kept=np.delete(np.arange(n), helpful[:count]))
-            labels, changed = y.copy(), order_of_labels[:count]
-            labels[changed] = new[changed]
-            relabelled[a, c, place] = after(test, labels=labels)
-        for b, box in enumerate(BOXES):
-            best, low, high, order = best_moves(rows, box)
-            for c, count in enumerate(COUNTS):
-                chosen, images = order[:count], x.copy()
-                images[chosen, :64] = best[chosen]
-                attacked[a, b, c, place] = after(test, images)
-                removed[a, b, c, place] = after(test, kept=np.delete(np.arange(n), chosen))
-                for _ in range(DRAWS):
-                    up = rng.random((count, 64)) < 0.5
-                    images[chosen, :64] = np.where(up, high[chosen], low[chosen])
-                    at_random[a, b, c] += (after(test, images) < 0) / DRAWS
-    for test in np.flatnonzero(before > 0):
+            chosen, images = order[:count], x.copy()
+            images[chosen, :64] = best[chosen]
+            attacked[b, c] = after(test, images)
+            removed[b, c] = after(test, kept=np.delete(np.arange(n), chosen))
+            for _ in range(DRAWS):
+                up = rng.random((count, 64)) < 0.5
+                images[chosen, :64] = np.where(up, high[chosen], low[chosen])
+                at_random[b, c] += (after(test, images) < 0) / DRAWS
+    return attacked, removed, at_random, without_helpful, relabelled
+
+
+def on_digit(a, digit):
+    """Margins after the attack of all test digits of one class (nan: others), and how many one training digit turns."""
+    ridge = RIDGES[a]
+    weights, inverse, before, after = fitted(ridge)
+    tests = np.flatnonzero((test_y == digit) & (before > 0))
+    margins_after = np.full((len(COUNTS), len(test_y)), np.nan)
+    for test in tests:
         best, _, _, order = best_moves(pixel_influences(weights, inverse, x, test, ridge), BOXES[0])
         for c, count in enumerate(COUNTS):
             images = x.copy()
             images[order[:count], :64] = best[order[:count]]
-            of_all[a, c, test] = after(test, images)
-    for digit in range(K):
-        tests = np.flatnonzero((test_y == digit) & (before > 0))
-        tests = tests[np.argsort(before[tests])[:30]]
-        images, current, chosen = x.copy(), weights, None
-        for _ in range(ROUNDS):
-            rows = np.sum([pixel_influences(current, inverse, images, test, ridge) for test in tests], axis=0)
-            chosen = np.argmax(np.abs(rows).sum(axis=1)) if chosen is None else chosen
-            images[chosen, :64] = np.clip(images[chosen, :64] + 0.5 * np.sign(rows[chosen]), 0, 1)
-            current = softmax.fit(images, y, ridge, start=current)
-            many[a, digit] = max(many[a, digit], np.sum(margins(current)[tests] < 0))
-results.save(
-    "pixel_attack",
-    digits,
-    ridges=np.array(RIDGES),
-    boxes=np.array(BOXES),
-    counts=np.array(COUNTS),
-    targets=targets,
-    attacked=attacked,
-    removed=removed,
-    without_helpful=without_helpful,
-    relabelled=relabelled,
-    at_random=at_random,
-    of_all=of_all,
-    many=many,
-)
+            margins_after[c, test] = after(test, images)
+    tests, turned = tests[np.argsort(before[tests])[:30]], 0
+    images, current, chosen = x.copy(), weights, None
+    for _ in range(ROUNDS):
+        rows = np.sum([pixel_influences(current, inverse, images, test, ridge) for test in tests], axis=0)
+        chosen = np.argmax(np.abs(rows).sum(axis=1)) if chosen is None else chosen
+        images[chosen, :64] = np.clip(images[chosen, :64] + 0.5 * np.sign(rows[chosen]), 0, 1)
+        current = softmax.fit(images, y, ridge, start=current)
+        turned = max(turned, np.sum(margins(current)[tests] < 0))
+    return margins_after, turned
+
+
+def main():
+    places = range(len(RIDGES))
+    on_targets = results.sweep(on_target, itertools.product(places, range(20)))
+    on_digits = results.sweep(on_digit, itertools.product(places, range(K)))
+
+    def gathered(found, part, *shape):
+        return np.array([one[part] for one in found]).reshape(len(RIDGES), -1, *shape)
+
+    by_target = [gathered(on_targets, part, len(BOXES), len(COUNTS)) for part in range(3)]
+    attacked, removed, at_random = (np.moveaxis(part, 1, -1) for part in by_target)
+    without_helpful, relabelled = (np.swapaxes(gathered(on_targets, part, len(COUNTS)), 1, 2) for part in (3, 4))
+    results.save(
+        "pixel_attack",
+        digits,
+        ridges=np.array(RIDGES),
+        boxes=np.array(BOXES),
+        counts=np.array(COUNTS),
+        targets=np.array([targets(margins(softmax.fit(x, y, ridge))) for ridge in RIDGES]),
+        attacked=attacked,
+        removed=removed,
+        without_helpful=without_helpful,
+        relabelled=relabelled,
+        at_random=at_random.sum(axis=-1),
+        of_all=np.fmax.reduce(gathered(on_digits, 0, len(COUNTS), len(test_y)), axis=1),
+        many=gathered(on_digits, 1),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -13,8 +13,6 @@ its standard error, and as predicted, batches of ten, windows of n/S and of n/S 
 posterior) of momentum on the wines, batches of 100, and its error, for three other seeds.
 """
 
-from multiprocessing import Pool
-
 import numpy as np
 from scipy import linalg, special
 from sklearn.datasets import load_digits
@@ -177,9 +175,8 @@ def averages(model, start, step, size, steps, rng):
     return total / steps
 
 
-def cell(task):
+def cell(name, size, method):
     """Theory and chains of one cell of the table."""
-    name, size, method = task
     model = Model(name)
     settings = model.method(method, size)
     step, matrix, keep, noise = settings
@@ -191,7 +188,7 @@ def cell(task):
     nothing = theory, np.full((2, 2), np.nan), np.full(2, np.nan), np.nan
     slow = name == "proteins" and method in SLOW
     if law is None or (slow and size == 10) or (name == "skin" and size == 10 and method in SLOW):
-        return task, *nothing
+        return nothing
     rng = np.random.default_rng([SETS.index(name), size, METHODS.index(method)])
     count = 400 if slow or (name == "skin" and method in SLOW) else CHAINS
     rate = step / keep * np.min(np.linalg.eigvals(matrix @ model.A).real)
@@ -203,22 +200,18 @@ def cell(task):
         steps = int(min(2 / rate + 50, rows / (count * size)))
         ends = sgd.chains(model.gradient, start, model.n, step, size, steps, rng, matrix=matrix, keep=keep, noise=noise)
     judged = model.judge(ends)
-    print(task, steps * rate, theory[:, -1], judged.round(3).tolist(), flush=True)
-    return task, theory, judged[:2], judged[2], steps * rate
+    return theory, judged[:2], judged[2], steps * rate
 
 
-def point(task):
+def point(name, method, count):
     """Chains that start at the minimum and run for three relaxation times of the slowest direction."""
-    name, method, count = task
     model = Model(name)
     step, matrix, keep, noise = model.method(method, 100)
     steps = int(3 / (step * np.min(np.linalg.eigvals(matrix @ model.A).real)))
     rng = np.random.default_rng([len(name), count])
     start = np.tile(model.minimum, (count, 1))
     ends = sgd.chains(model.gradient, start, model.n, step, 100, steps, rng, matrix=matrix)
-    judged = model.judge(ends)[:2].ravel()
-    print(task, steps, judged, flush=True)
-    return judged
+    return model.judge(ends)[:2].ravel()
 
 
 def bias(longer):
@@ -232,9 +225,7 @@ def bias(longer):
     steps = int(window * model.misfit) if longer else window
     ends = averages(model, start, step, size, steps, rng)
     share, error = 2 * model.judge(ends)[2]
-    found = np.array([share, error, model.n * moved @ model.A @ moved])
-    print(longer, found, flush=True)
-    return found
+    return np.array([share, error, model.n * moved @ model.A @ moved])
 
 
 def again(seed):
@@ -247,19 +238,10 @@ def again(seed):
 
 def main():
     tasks = [(name, size, method) for name in SETS for size in SIZES for method in METHODS]
-    shape = len(SETS), 2, len(METHODS)
-    theory, measured = np.empty((*shape, 2, 3)), np.empty((*shape, 2, 2))
-    mean, ran = np.empty((*shape, 2)), np.empty(shape)
-    with Pool(2) as pool:
-        for task, *found in pool.imap_unordered(cell, tasks, chunksize=1):
-            name, size, method = task
-            place = SETS.index(name), SIZES.index(size), METHODS.index(method)
-            theory[place], measured[place], mean[place], ran[place] = found
-        points = np.array(
-            pool.map(point, [("wines", "constant", 2000), ("wines", "full", 4000), ("skin", "constant", 400)])
-        )
-        biases = np.array(pool.map(bias, (0, 1)))
-        others = np.array(pool.map(again, (100, 101, 102)))
+    shape = len(SETS), len(SIZES), len(METHODS)
+    parts = [np.array(part) for part in zip(*results.sweep(cell, tasks), strict=True)]
+    theory, measured, mean, ran = (part.reshape(*shape, *part.shape[1:]) for part in parts)
+    starts = [("wines", "constant", 2000), ("wines", "full", 4000), ("skin", "constant", 400)]
     inputs = (*data.diabetes(), *data.wine(), *data.protein(), *data.skin(), *load_digits(return_X_y=True))
     results.save(
         "posterior_table",
@@ -268,9 +250,9 @@ def main():
         measured=measured,
         mean=mean,
         ran=ran,
-        points=points,
-        bias=biases,
-        again=others,
+        points=np.array(results.sweep(point, starts)),
+        bias=np.array(results.sweep(bias, [(0,), (1,)])),
+        again=np.array(results.sweep(again, [(100,), (101,), (102,)])),
     )
 
 

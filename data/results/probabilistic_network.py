@@ -147,7 +147,7 @@ def answers_of_plain(weights, runs):
     return answers
 
 
-def fitted(settings, steps, classes=10):
+def fitted(steps, classes, settings):
     """A guide with one run for each (prior, temperature) and seed; runs of a setting stand side by side."""
     runs = len(settings) * SEEDS
     generator = torch.Generator().manual_seed(0)
@@ -167,12 +167,16 @@ def bounds(guide, priors, inputs, labels):
         return (sum(scores) / DRAWS - guide.kl(priors) / labels.shape[1]).numpy()
 
 
-def plain(decays, members, steps, rate, classes=10):
-    runs = len(decays) * members * SEEDS
+def tempered(prior):
+    return fitted(STEPS, 10, [(prior, temperature) for temperature in TEMPERATURES])
+
+
+def plain(steps, rate, classes):
+    runs = len(DECAYS) * MEMBERS * SEEDS
     generator = torch.Generator().manual_seed(1)
     weights = variational.start(SIZES, runs, generator)
     inputs, labels = training_data(runs, classes)
-    decay = tensor(np.repeat(decays, members * SEEDS))
+    decay = tensor(np.repeat(DECAYS, MEMBERS * SEEDS))
     variational.fit_plain(weights, inputs, labels, decay, steps, rate, 64, generator)
     return weights
 
@@ -185,17 +189,13 @@ def main():
         for place, part in zip((rows, by_angles, misses), zip(*found, strict=True), strict=True):
             place.append(part)
         names.append(name)
-        mean = np.mean([row[0] for row in found], axis=0)
-        print(name, dict(zip(MEASURES + TURNS, np.round(mean, 3).tolist(), strict=True)), flush=True)
 
     # Bounds by number of steps, and the guides by prior
     settings = [(name, 1.0) for name in PRIORS]
-    by_steps = []
-    for steps in (STEPS // 4, STEPS // 2, STEPS):
-        guide, priors, inputs, labels = fitted(settings, steps)
-        by_steps.append(bounds(guide, priors, inputs, labels).reshape(-1, SEEDS))
-        print(steps, by_steps[-1].mean(axis=1).round(3), flush=True)
-    known = fitted(settings, STEPS, classes=8)[0]
+    all_steps = STEPS // 4, STEPS // 2, STEPS
+    *guides, known = results.sweep(fitted, [*((steps, 10) for steps in all_steps), (STEPS, 8)], settings)
+    by_steps = [bounds(*guide).reshape(-1, SEEDS) for guide in guides]
+    guide, known = guides[-1][0], known[0]
     for k, name in enumerate(PRIORS):
         runs = range(k * SEEDS, (k + 1) * SEEDS)
         of_known = [answers_of(known, run, seed) for seed, run in enumerate(runs)]
@@ -209,8 +209,8 @@ def main():
         stored[f"log_sds_{told}"] = np.concatenate([m[k * SEEDS].detach().numpy().ravel() for m in guide.log_sds])
 
     # Temperatures
-    for prior in COLD:
-        guide = fitted([(prior, temperature) for temperature in TEMPERATURES], STEPS)[0]
+    colder = [guide for guide, *_ in results.sweep(tempered, [(prior,) for prior in COLD])]
+    for prior, guide in zip(COLD, colder, strict=True):
         for k, temperature in enumerate(TEMPERATURES):
             runs = range(k * SEEDS, (k + 1) * SEEDS)
             add(
@@ -218,10 +218,9 @@ def main():
             )
 
     # Plain networks and ensembles
-    first = len(names)
-    for told, steps, rate in (("short", 1000, 3e-3), ("long", STEPS, 1e-2)):
-        weights = plain(DECAYS, MEMBERS, steps, rate)
-        of_known = plain(DECAYS, MEMBERS, steps, rate, classes=8)
+    kinds = [(*kind, classes) for kind in ((1000, 3e-3), (STEPS, 1e-2)) for classes in (10, 8)]
+    nets = results.sweep(plain, kinds)
+    for told, weights, of_known in (("short", *nets[:2]), ("long", *nets[2:])):
         for k, decay in enumerate(DECAYS):
             runs = np.arange(k * MEMBERS * SEEDS, (k + 1) * MEMBERS * SEEDS).reshape(MEMBERS, SEEDS).T
             for members, one in ((MEMBERS, "five plain"), (1, "plain")):
@@ -233,7 +232,6 @@ def main():
             scores = [np.mean([row[0] for row in rows[names.index(f"plain long, decay {d}")]]) for d in DECAYS]
             run = int(np.argmin(scores)) * MEMBERS * SEEDS
             stored["plain"] = np.concatenate([matrix[run].numpy().ravel() for matrix in weights])
-    print("settings", len(names), "of them plain", len(names) - first)
 
     # The distance to the nearest training image
     near = np.full((SEEDS, len(KINDS) + 1), np.nan)
@@ -248,7 +246,6 @@ def main():
         for k, kind in enumerate(KIND_IMAGES):
             near[seed, k] = roc_auc_score(labels, np.concatenate([upright, nearest(kind, x[train])]))
         near[seed, -1] = roc_auc_score(test_y >= 8, nearest(test_x, x[split(seed, 8)[0]]))
-    print("nearest", dict(zip([*KINDS, "unseen"], near.mean(axis=0).round(3).tolist(), strict=True)))
 
     results.save(
         "probabilistic_network",
@@ -258,7 +255,7 @@ def main():
         table=np.array(rows),
         nearest=near,
         bounds=np.array(by_steps),
-        steps=np.array([STEPS // 4, STEPS // 2, STEPS]),
+        steps=np.array(all_steps),
         priors=np.array(PRIORS),
         angles=ANGLES,
         by_angle=np.array(by_angles).astype(np.float32),

@@ -15,6 +15,8 @@ the same of weights averaged over ten units of time; `runs_loss`: their training
 each run for steps times step size 300.
 """
 
+import itertools
+
 import numpy as np
 import torch
 from scipy import special
@@ -63,10 +65,24 @@ def fit(x, labels, width, rate, seed, most=2000, falling=False):
     return best, -1, network
 
 
-def memorised(x, labels, widths):
-    found = [[(*fit(x, labels, width, 0.01, seed)[:2], width) for seed in range(3)] for width in widths]
-    print(np.array(found).mean(axis=1).round(3).tolist(), flush=True)
-    return np.array(found)
+def memorised(size, width, true):
+    """Of `size` digits with random or true labels, for three seeds: best accuracy, the step that fits, width."""
+    x, labels = labelled(size, true)
+    return [(*fit(x, labels, width, 0.01, seed)[:2], width) for seed in range(3)]
+
+
+def patient(width):
+    x, labels = labelled(1000, False)
+    return [(*fit(x, labels, width, 0.02, seed, 14_000, falling=True)[:2], width) for seed in (0, 1)]
+
+
+def labelled(size, true):
+    """The first digits of a random order, standardised, with their labels or with random ones."""
+    x, truth = digits()
+    even = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
+    order = np.random.default_rng(0).permutation(len(x))
+    wrong = np.random.default_rng(1).integers(10, size=len(x))
+    return even[order[:size]], truth[order[:size]] if true else wrong[:size]
 
 
 def kernels(x, other):
@@ -160,12 +176,13 @@ def evidence(draw):
             found[row, place] = len(x) * np.log(2) - loss - occam / 2, loss, *right
             if row == 0:
                 losses.append(np.mean(np.logaddexp(0, -margins)))
-    print(draw, found[:, :, 0].round(1).tolist(), flush=True)
     return found, losses
 
 
-def annealed(labels, x, ridge, chains=64, temperatures=600):
+def annealed(true, ridge, chains=64, temperatures=600):
     """Logarithm of the evidence by Laplace and by annealing from Laplace's Gaussian, and the effective chains."""
+    x, right, _, _, random = zeros_and_ones(0)
+    labels = right if true else random
     theta, loss, hessian = minimise(x, labels, ridge, np.zeros(x.shape[1]))
     root = np.linalg.inv(np.linalg.cholesky(hessian)).T
     laplace = -loss - (np.linalg.slogdet(hessian)[1] - len(theta) * np.log(ridge)) / 2
@@ -191,7 +208,6 @@ def annealed(labels, x, ridge, chains=64, temperatures=600):
             size = np.clip(size * np.exp(0.1 * (taken.mean() - 0.4)), 0.01, 0.9)
     weights = np.exp(logs - logs.max())
     effective = weights.sum() ** 2 / np.sum(weights**2)
-    print(ridge, laplace, laplace + logs.max() + np.log(weights.mean()), effective, flush=True)
     return laplace, laplace + logs.max() + np.log(weights.mean()), effective
 
 
@@ -243,40 +259,25 @@ def batch_run(step, batch):
 
 
 def main():
-    torch.set_num_threads(1)
-    x, truth = digits()
-    even = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
-    order = np.random.default_rng(0).permutation(len(x))
-    wrong = np.random.default_rng(1).integers(10, size=len(x))
-    on_random = np.array([memorised(even[order[:size]], wrong[:size], WIDTHS[size]) for size in SIZES])
-    on_true = memorised(even[order[:1000]], truth[order[:1000]], TRUE_WIDTHS)
-    patient = [
-        [
-            (*fit(even[order[:1000]], wrong[:1000], width, 0.02, seed, 14_000, falling=True)[:2], width)
-            for seed in (0, 1)
-        ]
-        for width in (20, 22)
-    ]
-    print(patient, flush=True)
-    by_noise = np.array([[noisy(share, seed) for seed in range(3)] for share in NOISES])
-    print(by_noise.mean(axis=1).round(3).tolist(), flush=True)
-    draws = [evidence(draw) for draw in range(5)]
-    x, y, _, _, random = zeros_and_ones(0)
-    bridged = np.array([[annealed(labels, x, ridge) for ridge in (10.0, 0.3)] for labels in (y, random)])
+    def grid(function, tasks, *shape):
+        found = np.array(results.sweep(function, tasks))
+        return found.reshape(*shape, *found.shape[1:])
+
+    draws = results.sweep(evidence, [(draw,) for draw in range(5)])
     batches = np.array([np.maximum(1, np.round(top / 2 ** (np.arange(8) / 2))).astype(int) for top in LARGEST])
-    runs = np.array([[batch_run(step, batch) for batch in row] for step, row in zip(STEPS, batches, strict=True)])
-    print(runs[:, :, -1, :, 0].mean(axis=2).round(4).tolist(), flush=True)
+    pairs = [(step, int(batch)) for step, row in zip(STEPS, batches, strict=True) for batch in row]
+    runs = grid(batch_run, pairs, *batches.shape)
     images = data.mnist()
     results.save(
         "simple_networks",
         (*load_digits(return_X_y=True), images.train_x, images.test_x),
-        memorised=on_random,
-        truthful=on_true,
-        patient=np.array(patient),
-        noisy=by_noise,
+        memorised=grid(memorised, [(size, width, False) for size in SIZES for width in WIDTHS[size]], len(SIZES), 5),
+        truthful=grid(memorised, [(1000, width, True) for width in TRUE_WIDTHS], len(TRUE_WIDTHS)),
+        patient=grid(patient, [(20,), (22,)], 2),
+        noisy=grid(noisy, itertools.product(NOISES, range(3)), len(NOISES), 3),
         evidence=np.array([found for found, _ in draws]).swapaxes(0, 1),
         losses=np.array([losses for _, losses in draws]),
-        annealed=bridged,
+        annealed=grid(annealed, itertools.product((True, False), (10.0, 0.3)), 2, 2),
         batches=batches,
         hits=np.round(400 * runs[..., [0, 1, 3, 4]]).astype(np.uint16),
         runs_loss=runs[..., 2].astype(np.float16),

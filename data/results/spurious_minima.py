@@ -78,23 +78,33 @@ def verdicts(width):
     return [*out, np.array([quasi_newton(network) > 1e-3 for network in networks])]
 
 
+def ends(width):
+    """Where gradient descent ends from each start, and the loss there."""
+    networks = descend(starts(width, width), width)
+    return networks, two_layer.loss(networks, np.eye(width))
+
+
 def shaken(width):
     """Of 40 runs from the minimum that most stuck runs reach: how many arrive, by a small and a large step."""
-    losses = two_layer.loss(ends[width - 6], np.eye(width))
+    networks, losses = ends(width)
     lowest = np.argmin(np.where(losses > 1e-3, losses, 1))
-    networks = np.repeat(ends[width - 6][lowest][None], 40, axis=0)
+    networks = np.repeat(networks[lowest][None], 40, axis=0)
     settings = (10, 0.02, 4000), (10, 2 / width, 4000)
     return [(40 - after_minibatches(networks, width, setting).sum(), 40) for setting in settings]
 
 
-ends = [descend(starts(width, width), width) for width in WIDTHS]
-extra = np.array([with_one_more(*pair) for pair in EXTRA])
-results.save(
-    "spurious_minima",
-    [np.array(WIDTHS)],
-    losses=np.array([two_layer.loss(out, np.eye(width)) for out, width in zip(ends, WIDTHS, strict=True)]),
-    extra=extra[:, 1],
-    extra_early=extra[:, 0],
-    is_stuck=np.array([verdicts(width) for width in COMPARED]),
-    shaken=np.array([shaken(width) for width in (7, 8, 10)]),
-)
+def main():
+    extra = np.array(results.sweep(with_one_more, EXTRA))
+    results.save(
+        "spurious_minima",
+        [np.array(WIDTHS)],
+        losses=np.array([losses for _, losses in results.sweep(ends, [(width,) for width in WIDTHS])]),
+        extra=extra[:, 1],
+        extra_early=extra[:, 0],
+        is_stuck=np.array(results.sweep(verdicts, [(width,) for width in COMPARED])),
+        shaken=np.array(results.sweep(shaken, [(width,) for width in (7, 8, 10)])),
+    )
+
+
+if __name__ == "__main__":
+    main()

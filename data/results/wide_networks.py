@@ -16,6 +16,8 @@ network and the kernel at a tenth of the loss, pairs that ended otherwise, for 1
 sets, 8): the same for 400 inputs, with 500 units of the last scale.
 """
 
+import itertools
+
 import numpy as np
 
 from helpers import results
@@ -25,6 +27,7 @@ LATE_WIDTHS = (50, 150, 500, 1500)
 BOUND_WIDTHS = (10, 20, 30, 50, 80, 150, 300, 600, 1200)
 SIZES = ((50, 1), (1000, 1), (1000, 0.01), (100, 0.1 / np.sqrt(10)))
 RIDGES = 10.0 ** np.arange(-4, 2)
+SEEDS = range(4)  # starts
 
 
 def on_sphere(rng, n, d):
@@ -205,39 +208,54 @@ def against_kernel(task, seed, m, scale, n=100):
     return [steps, network, kernel, spectral(1 / values), best, *stopped(0.1)[1:3], other]
 
 
-SETS = [problem(seed) for seed in range(3)]
-SEEDS = range(4)
+def deviations(labels, m, number):
+    """Of random labels (1) or those of one ReLU (2), for one data set (4 starts, 8)."""
+    found = problem(number)
+    return [deviation(found[0], found[labels], *found[3:], seed, m) for seed in SEEDS]
 
 
-def deviations(labels, m):
-    """Of random labels (1) or those of one ReLU (2), (3 sets, 4 starts, 8)."""
-    return [[deviation(s[0], s[labels], *s[3:], seed, m) for seed in SEEDS] for s in SETS]
-
-
-def kinks(x, noise, matrix, step):
+def kinks(number):
     """The kinks' share at width 500 with the step whole and a quarter of it, (4 starts, 2)."""
+    x, noise, _, matrix, step = problem(number)
     return [[deviation(x, noise, matrix, step / k, seed, 500, 80 * k)[3] for k in (1, 4)] for seed in SEEDS]
 
 
-def broken(seed):
-    """Of data set `seed`, (9 widths, 4 starts, 3)."""
-    x, noise, _, matrix, step = problem(seed)
+def late_rates(m, number):
+    x, noise, _, _, step = problem(number)
+    return [late(x, noise, step, seed, m) for seed in SEEDS]
+
+
+def broken(number):
+    """Of one data set, (9 widths, 4 starts, 3)."""
+    x, noise, _, matrix, step = problem(number)
     return [[first_broken(x, noise, matrix, step, k, m) for k in SEEDS] for m in BOUND_WIDTHS]
 
 
 def labels_of(number):
-    x, _, _, matrix, step = SETS[number]
+    x, _, _, matrix, step = problem(number)
     return [steps_to_percent(x, y, matrix, step) for y in label_vectors(number, x, matrix)]
 
 
-results.save(
-    "wide_networks",
-    [np.array(WIDTHS), np.array(SIZES)],
-    deviation=np.swapaxes([[deviations(labels, m) for m in WIDTHS] for labels in (1, 2)], 1, 2),
-    kinks_by_step=np.array([kinks(x, noise, *rest) for x, noise, _, *rest in SETS]),
-    late=np.array([[[late(s[0], s[1], s[4], seed, m) for seed in SEEDS] for s in SETS] for m in LATE_WIDTHS]),
-    broken=np.array([broken(seed) for seed in range(15)]),
-    labels=np.array([labels_of(number) for number in range(3)]),
-    tasks=np.array([[[against_kernel(task, k, *size) for k in range(8)] for size in SIZES] for task in range(7)]),
-    more_inputs=np.array([[against_kernel(t, k, 500, 0.01 * np.sqrt(2), 400) for k in range(3)] for t in (2, 4, 5)]),
-)
+def grid(function, *lists):
+    found = np.array(results.sweep(function, itertools.product(*lists)))
+    return found.reshape(*map(len, lists), *found.shape[1:])
+
+
+def main():
+    sizes = results.sweep(against_kernel, [(task, k, *size) for task in range(7) for size in SIZES for k in range(8)])
+    more = results.sweep(against_kernel, [(t, k, 500, 0.01 * np.sqrt(2), 400) for t in (2, 4, 5) for k in range(3)])
+    results.save(
+        "wide_networks",
+        [np.array(WIDTHS), np.array(SIZES)],
+        deviation=np.swapaxes(grid(deviations, (1, 2), WIDTHS, range(3)), 1, 2),
+        kinks_by_step=grid(kinks, range(3)),
+        late=grid(late_rates, LATE_WIDTHS, range(3)),
+        broken=grid(broken, range(15)),
+        labels=grid(labels_of, range(3)),
+        tasks=np.array(sizes).reshape(7, len(SIZES), 8, -1),
+        more_inputs=np.array(more).reshape(3, 3, -1),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -32,14 +32,16 @@ ipywidgets.interact(picture, position=slider("position", -1.0, 4.0, 0.0), height
 """
 # The time of a key press, and of the next picture that the browser has loaded after it.
 LISTEN = """() => {
-    window.waits = []; window.pressed = null
+    window.waits = []; window.pressed = null; window.shown = () => {}
     document.addEventListener('keydown', () => { window.pressed = performance.now() }, true)
     document.addEventListener('load', event => {
         if (event.target.tagName === 'IMG' && window.pressed !== null) {
-            window.waits.push(performance.now() - window.pressed); window.pressed = null
+            window.waits.push(performance.now() - window.pressed); window.pressed = null; window.shown()
         }
     }, true)
 }"""
+# Asked once, not over and over, which would cost the browser a frame each time while the picture is on its way.
+WAIT = "number => new Promise(done => { window.shown = done; if (window.waits.length > number) done() })"
 
 
 def interact_notebook():
@@ -61,7 +63,7 @@ def waits(page, handle):
     for number in range(KEYS):
         place, low, high = (handle.get_attribute(f"aria-value{end}") for end in ("now", "min", "max"))
         page.keyboard.press("ArrowRight" if place == low or number % 4 < 2 and place != high else "ArrowLeft")
-        page.wait_for_function(f"() => window.waits.length > {number}")
+        page.evaluate(WAIT, number)
         page.wait_for_timeout(120)  # let the notebook settle, so that no late picture counts for the next press
     return page.evaluate("() => window.waits")
 
