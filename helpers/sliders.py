@@ -12,10 +12,13 @@
 
 The picture is one persistent matplotlib figure, encoded as a JPEG into one image widget, so that the page neither
 flickers nor jumps. What never moves is drawn once, in `background`, and kept as pixels; `draw` adds what moves on top.
-That makes a redraw several times cheaper than drawing the whole figure. How to use them: lecture 0_start_here.
+That makes a redraw several times cheaper than drawing the whole figure. Pictures are kept, and while the kernel has
+nothing else to do, those that the next key press may ask for are drawn. How to use them: lecture 0_start_here.
 """
 
+import asyncio
 import base64
+import contextlib
 import html
 import io
 import numbers
@@ -37,6 +40,8 @@ from PIL import Image
 # The browser knows where its slider stands; to be told it again is one message more before the picture.
 ipywidgets.widgets.widget.JUPYTER_WIDGETS_ECHO = False
 MOST_STOPS = 100  # a reader goes through them with the arrow keys, one picture a stop
+MOST_PICTURES = 300  # that an explorer keeps, some 50 kB each
+PAUSE = 0.04  # seconds without a move after which the next pictures are drawn
 
 
 def explore(draw, background=None, figsize=None, **controls):
@@ -117,6 +122,7 @@ class Explorer:
             self._axes = list(self.figure.axes)
             self._fixed = set(self._artists())
             self._containers = [list(axes.containers) for axes in self._axes]
+        self._pictures, self._look_ahead = {}, None
         self.image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
         self.message = ipywidgets.HTML()
         reset = ipywidgets.Button(description="Reset", tooltip="Every control back to where it started")
@@ -144,9 +150,15 @@ class Explorer:
         """The picture (height, width, 4) for `values`, a dictionary with one for each control."""
         return self._render(values)
 
-    def picture(self):
-        """The JPEG, as bytes, for the present values of the controls."""
-        return _jpeg(self._render())
+    def picture(self, values=None):
+        """The JPEG, as bytes, for `values`, by default the present ones of the controls; drawn once and kept."""
+        values = self.values if values is None else values
+        key = tuple(_stop(control, values[name]) for name, control in self.controls.items())
+        if key not in self._pictures:
+            if len(self._pictures) == MOST_PICTURES:
+                self._pictures.pop(next(iter(self._pictures)))
+            self._pictures[key] = _jpeg(self._render(values))
+        return self._pictures[key]
 
     def sweep(self, random_positions=8):
         """Move every control to its ends and all of them to random places; raise AssertionError if a picture is bad.
@@ -230,14 +242,43 @@ class Explorer:
             for axes, containers in zip(self._axes, self._containers, strict=True):
                 axes.containers[:] = containers  # bars and error bars stay listed there after their removal
 
-    def _redraw(self, _):
+    def _redraw(self, change):
         try:
             self.image.value = self.picture()
             self.message.value = ""
+            self._prepare(change)
         except Exception as error:  # a front end hides an observer's exception, and the picture would lie in silence
             problem = html.escape(f"This picture could not be drawn: {type(error).__name__}: {error}")
             self.message.value = f"<strong>{problem}</strong>"
             raise
+
+    def _prepare(self, change=None):
+        """Draw the pictures beside the one that is shown, once the kernel has a pause, and one at each pause."""
+        if self._look_ahead is not None:
+            self._look_ahead.cancel()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # not in a kernel
+            return
+        beside = [values for name in self.controls for values in self._beside(name, change)]
+
+        def draw_one():
+            with contextlib.suppress(Exception):  # it is told when the slider gets there
+                self.picture(beside.pop(0))
+            if beside:
+                self._look_ahead = loop.call_later(PAUSE, draw_one)
+
+        if beside:
+            self._look_ahead = loop.call_later(PAUSE, draw_one)
+
+    def _beside(self, name, change):
+        """The values one stop on and one stop back, where this control is a slider and has just moved, or none has."""
+        control = self.controls[name]
+        if hasattr(control, "options") or (change is not None and change["owner"] is not control):
+            return []
+        places, here = stops(control), _stop(control, control.value)
+        onward = -1 if change is not None and change["new"] < change["old"] else 1
+        return [self.values | {name: places[k]} for k in (here + onward, here - onward) if 0 <= k < len(places)]
 
     def _repr_mimebundle_(self, **kwargs):
         """The live view, and for a reader without a kernel the present picture, its controls in grey, and its words."""
@@ -257,6 +298,7 @@ class Explorer:
         data, metadata = self._repr_mimebundle_()
         display(data, metadata=metadata, raw=True)
         display(Markdown(self.caption))
+        self._prepare()
 
     def _still_controls(self):
         """Pixels as wide as the picture: the controls in grey at their values, and what moves them."""
@@ -354,6 +396,14 @@ def stops(control):
     if isinstance(control, ipywidgets.FloatLogSlider):
         return [control.base**stop for stop in stops]
     return [int(round(stop)) for stop in stops] if isinstance(control, ipywidgets.IntSlider) else stops
+
+
+def _stop(control, value):
+    """The number of the stop at a value, or the option itself."""
+    if hasattr(control, "options"):
+        return value
+    value = np.log10(value) if isinstance(control, ipywidgets.FloatLogSlider) else value
+    return round((value - control.min) / control.step)
 
 
 def words(control, value):

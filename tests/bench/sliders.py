@@ -56,13 +56,15 @@ def interact_notebook():
 
 
 def waits(page, handle):
-    """Milliseconds from key press to picture, for KEYS presses that go back and forth."""
+    """Milliseconds from key press to picture, for KEYS presses that go on to new pictures, and back from the end."""
     handle.scroll_into_view_if_needed()
     handle.focus()
     page.evaluate("() => { window.waits = [] }")
+    key = "ArrowRight"
     for number in range(KEYS):
         place, low, high = (handle.get_attribute(f"aria-value{end}") for end in ("now", "min", "max"))
-        page.keyboard.press("ArrowRight" if place == low or number % 4 < 2 and place != high else "ArrowLeft")
+        key = {low: "ArrowRight", high: "ArrowLeft"}.get(place, key)
+        page.keyboard.press(key)
         page.evaluate(WAIT, number)
         page.wait_for_timeout(120)  # let the notebook settle, so that no late picture counts for the next press
     return page.evaluate("() => window.waits")
