@@ -1,5 +1,6 @@
 """Sliders: what a reader sees and moves, and that `sweep` finds each kind of bad picture."""
 
+import asyncio
 import base64
 import io
 import warnings
@@ -272,3 +273,86 @@ def test_sweep_finds(fault, text):
     _sweeping.append(True)
     with pytest.raises(AssertionError, match=text):
         explorer.sweep()
+
+
+def counted(fault=lambda value: False):
+    """An explorer with a slider on a logarithmic scale, one on a whole one and a choice, and what it has drawn."""
+    drawn = []
+
+    def draw(figure, scale, number, kind):
+        """A point that moves."""
+        drawn.append((round(np.log10(scale), 3), number, kind))
+        if fault(number):
+            raise ValueError("no such picture")
+        figure.axes[0].plot(number, scale, "C0o" if kind == "a" else "C1s")
+
+    explorer = explore(
+        draw,
+        background,
+        scale=slider("scale", 0.1, 1.0, value=1.0, log=True),
+        number=slider("number", 0, 9, value=4),
+        kind=choice("kind", ["a", "b"]),
+    )
+    drawn.clear()
+    return explorer, explorer.controls["number"], drawn
+
+
+def test_a_picture_is_drawn_once_and_kept():
+    explorer, number, drawn = counted()
+    first = explorer.picture()
+    number.value = 5
+    assert explorer.image.value != first
+    number.value = 4
+    assert explorer.image.value == first and drawn == [(0.0, 5, "a")]
+    explorer.controls["kind"].value = "b"
+    explorer.controls["scale"].value = 10**-0.5000000000000001
+    explorer.controls["scale"].value = 10**-0.5
+    assert drawn[1:] == [(0.0, 4, "b"), (-0.5, 4, "b")]
+
+
+def test_the_oldest_picture_goes_first(monkeypatch):
+    monkeypatch.setattr(sliders, "MOST_PICTURES", 2)
+    _, number, drawn = counted()
+    for value in (5, 6, 5, 6, 4):
+        number.value = value
+    assert [value for _, value, _ in drawn] == [5, 6, 4]
+
+
+def test_in_a_pause_the_next_pictures_are_drawn(monkeypatch):
+    monkeypatch.setattr(sliders, "PAUSE", 0.01)
+    explorer, number, drawn = counted()
+
+    async def reader():
+        number.value = 3
+        assert drawn == [(0.0, 3, "a")], "the picture that was asked for comes first"
+        await asyncio.sleep(0.1)
+        number.value = 2
+        assert drawn == [(0.0, 3, "a"), (0.0, 2, "a")], "it was there, and so was 4"
+        number.value = 1
+        await asyncio.sleep(0.1)
+        assert [value for _, value, _ in drawn[2:]] == [1, 0], "the last move counts, and 2 was there"
+        number.value = 0
+        await asyncio.sleep(0.1)
+        explorer.reset()
+        await asyncio.sleep(0.1)
+        assert drawn[4:] == [(-0.02, 4, "a"), (0.0, 5, "a")], "no slider has moved: the neighbours of all"
+
+    asyncio.run(reader())
+    shown = explorer.image.value
+    explorer._pictures.clear()
+    assert explorer.picture() == shown, "what is drawn ahead leaves no trace"
+
+
+def test_a_picture_that_cannot_be_drawn_ahead_is_told_when_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(sliders, "PAUSE", 0.01)
+    explorer, number, drawn = counted(fault=lambda value: value == 6)
+
+    async def reader():
+        number.value = 5
+        await asyncio.sleep(0.1)
+        assert explorer.message.value == "" and drawn[-1] == (0.0, 6, "a")
+        with pytest.raises(ValueError):
+            number.value = 6
+
+    asyncio.run(reader())
+    assert "no such picture" in explorer.message.value
