@@ -40,8 +40,13 @@ LISTEN = """() => {
         }
     }, true)
 }"""
-# Asked once, not over and over, which would cost the browser a frame each time while the picture is on its way.
-WAIT = "number => new Promise(done => { window.shown = done; if (window.waits.length > number) done() })"
+# Asked once, not over and over, which would cost the browser a frame each time while the picture is on its way. Two
+# stops of a slider may show the same picture, and then none is loaded.
+WAIT = """() => new Promise(done => {
+    const none = setTimeout(() => { window.pressed = null; done() }, 1000)
+    window.shown = () => { clearTimeout(none); done() }
+    if (window.pressed === null) window.shown()
+})"""
 
 
 def interact_notebook():
@@ -61,11 +66,11 @@ def waits(page, handle):
     handle.focus()
     page.evaluate("() => { window.waits = [] }")
     key = "ArrowRight"
-    for number in range(KEYS):
+    for _ in range(KEYS):
         place, low, high = (handle.get_attribute(f"aria-value{end}") for end in ("now", "min", "max"))
         key = {low: "ArrowRight", high: "ArrowLeft"}.get(place, key)
         page.keyboard.press(key)
-        page.evaluate(WAIT, number)
+        page.evaluate(WAIT)
         page.wait_for_timeout(120)  # let the notebook settle, so that no late picture counts for the next press
     return page.evaluate("() => window.waits")
 
