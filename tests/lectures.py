@@ -899,7 +899,6 @@ EXEMPT = {
         "None of 60 runs with 600 units",
         "with 150 units do, late",
         "at an angle of 50 degrees",
-        "at 5,000 units only",
     ],
     "4_1_minibatch_noise": [
         "about 25 minutes to read, 15 seconds to run",
