@@ -6,6 +6,7 @@ which loads it can neither hide where it came from nor use it with other data.
 
 import hashlib
 import inspect
+import itertools
 import shutil
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def sweep(function, tasks, *shared):
         joblib.dump(result, kept / "half")
         (kept / "half").rename(files[place])  # a result is there as a whole or not at all
     return [joblib.load(file) for file in files]
+
+
+def grid(function, *lists):
+    """`sweep` over all combinations of the lists' entries, as an array whose first axes are those of the lists."""
+    found = np.array(sweep(function, itertools.product(*lists)))
+    return found.reshape(*map(len, lists), *found.shape[1:])
 
 
 def save(name, inputs, **arrays):

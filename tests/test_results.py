@@ -127,3 +127,11 @@ def test_a_sweep_on_all_cores_and_on_a_cluster_of_two_workers(folder, script):
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
         with joblib.parallel_config("dask"):
             assert main() == FOUND and calls() == [0, 1, 2, 3, 4]
+
+
+def test_a_grid_has_an_axis_for_each_list(folder, script):
+    squared = script[0].__globals__["squared"]
+    with joblib.parallel_config("sequential"):
+        found = results.grid(squared, (1, 2), (10, 20), (0.5,))
+    assert found.shape == (2, 2, 1, 2)
+    assert found[..., 0, 0].tolist() == [[1.5, 1.5], [4.5, 4.5]] and found[0, :, 0, 1].tolist() == [10, 20]

@@ -7,8 +7,6 @@ each unit at the teacher's unit of its own number; and runs. Stores `by_dimensio
 settings, 3).
 """
 
-import itertools
-
 import numpy as np
 from scipy import optimize
 
@@ -185,22 +183,18 @@ def with_extra(d):
 
 
 def main():
-    def grid(function, *lists):
-        found = np.array(results.sweep(function, itertools.product(*lists)))
-        return found.reshape(*map(len, lists), *found.shape[1:])
-
     scaled = results.sweep(mixed, [(d, *pair) for d in (10, 20) for pair in SCALES])
     results.save(
         "identity_starts",
         [np.array(DIMENSIONS)],
-        by_dimension=np.swapaxes(grid(both_starts, DIMENSIONS), 0, 1),
-        by_ratio=grid(mixed, (10, 20, 40), RATIOS, (1,))[:, :, 0],
+        by_dimension=np.swapaxes(results.grid(both_starts, DIMENSIONS), 0, 1),
+        by_ratio=results.grid(mixed, (10, 20, 40), RATIOS, (1,))[:, :, 0],
         same_ratio=np.array(scaled).reshape(2, len(SCALES), 3),
-        by_start=grid(one_start, (10, 20), range(15)),
-        flipped=grid(flipped, FLIPPED),
-        turned=grid(turned, ("random", "others", "away"), ANGLES),
-        extra=grid(with_extra, (10, 20)),
-        practice=grid(practice, (10,))[0],
+        by_start=results.grid(one_start, (10, 20), range(15)),
+        flipped=results.grid(flipped, FLIPPED),
+        turned=results.grid(turned, ("random", "others", "away"), ANGLES),
+        extra=results.grid(with_extra, (10, 20)),
+        practice=results.grid(practice, (10,))[0],
     )
 
 

@@ -84,9 +84,9 @@ def ends(width):
     return networks, two_layer.loss(networks, np.eye(width))
 
 
-def shaken(width):
+def shaken(width, networks, losses):
     """Of 40 runs from the minimum that most stuck runs reach: how many arrive, by a small and a large step."""
-    networks, losses = ends(width)
+    networks, losses = networks[width], losses[width]
     lowest = np.argmin(np.where(losses > 1e-3, losses, 1))
     networks = np.repeat(networks[lowest][None], 40, axis=0)
     settings = (10, 0.02, 4000), (10, 2 / width, 4000)
@@ -95,14 +95,16 @@ def shaken(width):
 
 def main():
     extra = np.array(results.sweep(with_one_more, EXTRA))
+    found = results.sweep(ends, [(width,) for width in WIDTHS])
+    networks, losses = (dict(zip(WIDTHS, part, strict=True)) for part in zip(*found, strict=True))
     results.save(
         "spurious_minima",
         [np.array(WIDTHS)],
-        losses=np.array([losses for _, losses in results.sweep(ends, [(width,) for width in WIDTHS])]),
+        losses=np.array(list(losses.values())),
         extra=extra[:, 1],
         extra_early=extra[:, 0],
         is_stuck=np.array(results.sweep(verdicts, [(width,) for width in COMPARED])),
-        shaken=np.array(results.sweep(shaken, [(width,) for width in (7, 8, 10)])),
+        shaken=np.array(results.sweep(shaken, [(width,) for width in (7, 8, 10)], networks, losses)),
     )
 
 

@@ -16,8 +16,6 @@ network and the kernel at a tenth of the loss, pairs that ended otherwise, for 1
 sets, 8): the same for 400 inputs, with 500 units of the last scale.
 """
 
-import itertools
-
 import numpy as np
 
 from helpers import results
@@ -236,22 +234,17 @@ def labels_of(number):
     return [steps_to_percent(x, y, matrix, step) for y in label_vectors(number, x, matrix)]
 
 
-def grid(function, *lists):
-    found = np.array(results.sweep(function, itertools.product(*lists)))
-    return found.reshape(*map(len, lists), *found.shape[1:])
-
-
 def main():
     sizes = results.sweep(against_kernel, [(task, k, *size) for task in range(7) for size in SIZES for k in range(8)])
     more = results.sweep(against_kernel, [(t, k, 500, 0.01 * np.sqrt(2), 400) for t in (2, 4, 5) for k in range(3)])
     results.save(
         "wide_networks",
         [np.array(WIDTHS), np.array(SIZES)],
-        deviation=np.swapaxes(grid(deviations, (1, 2), WIDTHS, range(3)), 1, 2),
-        kinks_by_step=grid(kinks, range(3)),
-        late=grid(late_rates, LATE_WIDTHS, range(3)),
-        broken=grid(broken, range(15)),
-        labels=grid(labels_of, range(3)),
+        deviation=np.swapaxes(results.grid(deviations, (1, 2), WIDTHS, range(3)), 1, 2),
+        kinks_by_step=results.grid(kinks, range(3)),
+        late=results.grid(late_rates, LATE_WIDTHS, range(3)),
+        broken=results.grid(broken, range(15)),
+        labels=results.grid(labels_of, range(3)),
         tasks=np.array(sizes).reshape(7, len(SIZES), 8, -1),
         more_inputs=np.array(more).reshape(3, 3, -1),
     )
