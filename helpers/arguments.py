@@ -76,9 +76,17 @@ def indices(name, value, length):
     """Return a sequence of indices, each in 0 .. length - 1, as an integer array; None stands for all of them."""
     if value is None:
         return np.arange(length)
-    if np.ndim(value) != 1:
+    if axes(value) != 1:
         raise ValueError(f"{name}: got {value!r}; want a sequence of whole numbers")
     return np.array([index(name, i, length) for i in value], dtype=int)
+
+
+def axes(value):
+    """The number of axes of `value`, or None when no array can be made of it."""
+    try:
+        return np.ndim(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 def _is_number(value, kind):

@@ -113,11 +113,8 @@ def one_point_ratio(v, u):
 
 def _rows(name, value):
     """Finite rows, none of them 0: its direction, and with it the gradient, would not be defined."""
-    try:
-        axes = np.ndim(value)
-    except (TypeError, ValueError, RuntimeError):
-        axes = 2  # no array at all, which is told below
-    value = arguments.array(name, value, (None,) * max(axes, 2))
+    axes = max(arguments.axes(value) or 0, 2)  # what is no array at all is told in the next line
+    value = arguments.array(name, value, (None,) * axes)
     sizes = np.max(np.abs(value), axis=-1)
     if np.any(sizes < arguments.SMALLEST_NUMBER):
         place = tuple(int(i) for i in np.argwhere(sizes < arguments.SMALLEST_NUMBER)[0])

@@ -780,6 +780,7 @@ EXEMPT = {
         "within 20,000 steps",
         "which is the smallest of 0, 5, 10, 15, 20 and 25 steps",
         "as in 3.2",
+        "400 and 200 other ones",
     ],
     "3_4_two_phases": [
         "about 35 minutes to read, 30 seconds to run",

@@ -98,7 +98,7 @@ def test_indices():
     assert arguments.indices("which", None, 3).tolist() == [0, 1, 2]
     assert arguments.indices("which", (2, 0), 3).tolist() == [2, 0]
     assert arguments.indices("which", [], 3).dtype.kind == "i"
-    for value in (1, [[0]], "01"):
+    for value in (1, [[0]], "01", [[0], [1, 2]]):
         with pytest.raises(ValueError, match=r"^which: got .*; want a sequence of whole numbers$"):
             arguments.indices("which", value, 3)
     with pytest.raises(ValueError, match=r"^which: got 3; want a whole number from 0 to 2$"):
