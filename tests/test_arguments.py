@@ -66,7 +66,7 @@ def test_labels_are_whole_numbers_in_their_range():
         ([0, 0.5], 2, None, "y: got 0.5; want whole-number labels$"),
         ([0, 1], 3, None, r"y: got shape \(2,\); want \(3,\)"),
         ([0, -1], 2, None, f"y: got label -1; want labels from 0 to {LARGEST_LABEL}$"),
-        ([0, 1, 3], 3, 3, "y: got label 3; want labels from 0 to 2$"),
+        ([2, 1, 3], 3, 3, "y: got label 3; want labels from 0 to 2$"),
         ([0, -2, 1], 3, 3, "y: got label -2; want labels from 0 to 2$"),
         ([LARGEST_LABEL + 1], 1, None, f"y: got label 100000; want labels from 0 to {LARGEST_LABEL}$"),
     ],
@@ -83,6 +83,15 @@ def test_a_positive_number():
     for value in (0, -1, np.nan, np.inf, 1.01 * LARGEST_NUMBER, "1", None, True, 1j, [1]):
         with pytest.raises(ValueError, match=r"^l2: got .*; want a finite number larger than 0, of at least 1e-100$"):
             arguments.positive("l2", value)
+
+
+def test_a_count():
+    for value in (1, 2, np.int64(3)):
+        found = arguments.count("steps", value)
+        assert type(found) is int and found == value
+    for value in (0, -1, 1.0, True, "1", None):
+        with pytest.raises(ValueError, match=r"^steps: got .*; want a whole number of 1 or more$"):
+            arguments.count("steps", value)
 
 
 def test_an_index():

@@ -6,6 +6,7 @@ small notebook that breaks it.
 
 import ast
 import re
+import runpy
 import statistics
 from itertools import pairwise
 
@@ -458,6 +459,11 @@ def test_the_readme_lists_every_lecture_and_links_only_what_exists():
         assert f"(notebooks/{path.name})" in readme
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", readme):
         assert (ROOT / target).exists(), f"no file {target}"
+
+
+def test_the_readme_shows_what_the_bench_measured():
+    record = runpy.run_path(ROOT / "tests" / "bench" / "record.py")
+    assert record["table"]() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_requirement_says_who_needs_it():

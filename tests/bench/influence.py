@@ -321,7 +321,7 @@ def main():
                     wrong.append(f"{name}: deviates by {deviation:.1e}")
         pool.close()  # and let the last process end by itself, to clean up what its library holds
         pool.join()
-    record("influence", measured)
+    record("influence", measured, ["torch", "pydvl", "captum", "kronfluence"])
     assert not wrong, f"exact methods must agree with ours to {TOLERANCE:g}; {'; '.join(wrong)}"
 
 

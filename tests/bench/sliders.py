@@ -17,7 +17,7 @@ from lab import NOTEBOOKS, lab_page, open_notebook, run_all
 from record import record
 
 LECTURE = "2_1_influence_formulas.ipynb"  # whose first slider `interact` moves
-HEAVIEST = "2_4_influence_on_mnist.ipynb"  # where a picture takes a product with an inverse of 7,150 rows
+HEAVIEST = "4_6_why_simple_networks_generalise.ipynb"  # whose pictures take longest to draw
 KEYS = 60
 INTERACT = """
 import ipywidgets
@@ -93,7 +93,7 @@ def main():
         median, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
         print(f"{name:45s} {median:10.0f} {p95:8.0f} {statistics.median(base) / median:13.1f} x")
         measured += [(f"{name}: median", median, "ms"), (f"{name}: p95", p95, "ms")]
-    record("sliders", measured)
+    record("sliders", measured, ["jupyterlab", "ipywidgets", "matplotlib"])
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def main():
     ratio = seconds(lambda: broadcast(network, teacher)) / ours
     print(f"{'one of 50 units, 100 inputs':34s} {1e3 * ours:11.2f} {'broadcast':>11s} takes {ratio:.0f} x")
     measured.append(("gradient of one network: broadcast over helpers.two_layer", ratio, "times the time"))
-    record("two_layer", measured)
+    record("two_layer", measured, ["torch"])
 
 
 if __name__ == "__main__":
