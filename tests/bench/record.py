@@ -29,14 +29,12 @@ def record(part, measured, libraries):
 
 
 def table():
-    """All that was measured, as a table in Markdown."""
+    """All that was measured, as a table in Markdown, and below it when and with what."""
     with open(FILE, newline="", encoding="utf-8") as file:
         _, *rows = csv.reader(file)
-    lines = ["| part | what | measured | day | versions |", "|---|---|---|---|---|"]
-    for part, what, value, unit, day, versions, _ in rows:
-        lines.append(f"| {part} | {what} | {value} {unit} | {day} | {versions} |")
-    machines = sorted({row[-1] for row in rows})
-    return "\n".join([*lines, "", f"Measured on: {'; '.join(machines)}."])
+    lines = ["| what | measured |", "|---|---|", *(f"| {what} | {value} {unit} |" for _, what, value, unit, *_ in rows)]
+    told = dict.fromkeys(f"{part}: {day}, {versions} ({machine})" for part, *_, day, versions, machine in rows)
+    return "\n".join([*lines, "", *(f"- {line}" for line in told)])
 
 
 if __name__ == "__main__":

@@ -89,7 +89,9 @@ def main():
         batches = seconds(lambda: minibatch_loop(networks, teacher, generator))  # noqa: B023
         name = f"{RUNS} networks of {k} units"
         print(f"{name:34s} {1e3 * ours:11.2f} {loop / ours:9.0f} x {batches / ours:10.0f} x {100 * error:10.0f} %")
-        measured.append((f"gradients of {name}: a loop of torch over helpers.two_layer", loop / ours, "times the time"))
+        told = f"gradients of {name}"
+        measured.append((f"{told}: a loop of torch over helpers.two_layer", loop / ours, "times the time"))
+        measured.append((f"{told}: minibatches of torch over helpers.two_layer", batches / ours, "times the time"))
     network, teacher = np.random.default_rng(0).normal(size=(2, 50, 100)) / 10
     exact = two_layer.gradient(network, teacher)
     assert np.allclose(broadcast(network, teacher), exact, rtol=0, atol=1e-12)
