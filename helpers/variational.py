@@ -52,6 +52,17 @@ class MeanField(torch.nn.Module):
         )
 
 
+def stored_guide(sizes, means, log_sds):
+    """The guide of one run with these means and log standard deviations, flat, layer after layer."""
+    guide = MeanField(sizes, 1, torch.Generator())
+    kept = np.concatenate([np.asarray(means, dtype=np.float32), np.asarray(log_sds, dtype=np.float32)])
+    wanted = sum(parameter.numel() for parameter in guide.parameters())
+    if kept.size != wanted:
+        raise ValueError(f"means, log_sds: got {kept.size} numbers; want {wanted} for layers of {sizes}")
+    torch.nn.utils.vector_to_parameters(torch.as_tensor(kept), guide.parameters())
+    return guide.requires_grad_(False)
+
+
 def start(sizes, runs, generator):
     """Random weights, a list of (runs, inputs + 1, outputs), with variance 2 / (inputs + 1)."""
     if len(sizes) < 2:

@@ -172,3 +172,17 @@ def test_bad_fits_are_named(change, argument):
     guide = variational.MeanField((2, 2), 1, generator())
     with pytest.raises(ValueError, match=f"^{argument}: got"):
         variational.fit(guide, torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]), (1.0,), **settings, generator=generator())
+
+
+def test_a_stored_guide_is_the_one_that_was_stored(guide):
+    def flat(part, run):
+        return np.concatenate([matrix[run].detach().numpy().ravel() for matrix in part])
+
+    for run in range(2):
+        again = variational.stored_guide((4, 6, 3), flat(guide.means, run), flat(guide.log_sds, run))
+        for found, part in ((again.means, guide.means), (again.log_sds, guide.log_sds)):
+            for one, all_runs in zip(found, part, strict=True):
+                assert one.shape[0] == 1 and torch.equal(one[0], all_runs[run])
+        assert not any(parameter.requires_grad for parameter in again.parameters())
+    with pytest.raises(ValueError, match=r"means, log_sds: got 101 numbers; want 102"):
+        variational.stored_guide((4, 6, 3), np.zeros(51), np.zeros(50))
