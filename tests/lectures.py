@@ -794,6 +794,7 @@ EXEMPT = {
         "which is the smallest of 0, 5, 10, 15, 20 and 25 steps",
         "as in 3.2",
         "400 and 200 other ones",
+        "Of 200 vanilla runs each",
     ],
     "3_4_two_phases": [
         "about 35 minutes to read, 30 seconds to run",
