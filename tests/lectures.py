@@ -1046,6 +1046,7 @@ EXEMPT = {
         "step of 0.0005",
         "At 0.005 within",
         "with $\\mu=0.3",
+        "0.0003 over the largest curvature",
     ],
     "4_5_out_of_equilibrium": [
         "20 steps",

@@ -1,8 +1,8 @@
 """How many networks an average takes: losses of two guides of probabilistic_network.py, for lectures 1_4 and 1_7.
 
-Takes half a minute on two cores. For the prior that the bound chose and the one that validation chose (the guides of the first
-split), `losses` holds the losses on the test digits of 20 averages of 3,000 networks each (2 guides, 20), and
-`together` that of all 60,000 (2 guides).
+Takes half a minute on two cores. For the prior that the bound chose and the one that validation chose (the guides of
+the first split), `losses` holds the losses on the test digits of 20 averages of 3,000 networks each (2 guides, 20),
+and `together` that of all 60,000 (2 guides).
 """
 
 import numpy as np
