@@ -10,6 +10,8 @@ import numpy as np
 import pooch
 from sklearn.datasets import load_diabetes, load_digits
 
+from helpers import arguments
+
 MNIST_FOLDER = Path(__file__).parents[1] / "data" / "mnist"
 UCI_FOLDER = Path(__file__).parents[1] / "data" / "uci"
 MNIST_MIRRORS = (
@@ -57,7 +59,17 @@ def digits():
 def diabetes():
     """A regression set of 442 patients: ten features (442, 10) and the disease's progress (442,), all standardised."""
     features, progress = load_diabetes(return_X_y=True, scaled=False)
-    return (features - features.mean(axis=0)) / features.std(axis=0), (progress - progress.mean()) / progress.std()
+    return standardised(features), (progress - progress.mean()) / progress.std()
+
+
+def standardised(x):
+    """Features (n, d), each less its mean and over its standard deviation; ValueError where one is constant."""
+    x = arguments.array("x", x, (None, None))
+    spread = x.std(axis=0)
+    equal = np.flatnonzero(spread <= 1e-12 * np.abs(x).max(axis=0))
+    if len(equal):
+        raise ValueError(f"x: got column {equal[0]} with equal numbers only; want none that is constant")
+    return (x - x.mean(axis=0)) / spread
 
 
 def hospital():

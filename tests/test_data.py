@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 from scipy import special
+from sklearn import preprocessing
 
 from helpers import data, softmax
 
@@ -25,6 +26,13 @@ def test_diabetes_is_standardised():
     assert features.shape == (442, 10) and progress.shape == (442,)
     for column in (*features.T, progress):
         assert abs(column.mean()) < 1e-12 and abs(column.std() - 1) < 1e-12
+
+
+def test_standardised_is_sklearns_scale_and_refuses_a_constant_column():
+    x = data.wine()[0]
+    assert np.max(np.abs(data.standardised(x) - preprocessing.scale(x))) < 1e-10
+    with pytest.raises(ValueError, match="x: got column 11 with equal"):
+        data.standardised(np.column_stack([x, np.full(len(x), 0.1)]))
 
 
 def test_the_papers_regression_sets_as_published():

@@ -19,7 +19,7 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from helpers import checks, influence, sgd, softmax, two_layer
+from helpers import checks, data, influence, sgd, softmax, two_layer
 
 N, D, K = 7, 3, 4
 _rng = np.random.default_rng(0)
@@ -68,6 +68,7 @@ CALLS = {
     two_layer.descend: network | {"step": 0.1, "largest_gradient": 1e-3, "most_steps": 20},
     two_layer.potential: network,
     two_layer.one_point_ratio: {"v": V[:, :D], "u": U},
+    data.standardised: {"x": X},
     sgd.noise_covariance: {"gradients": X},
     sgd.unit_noise: {"x": X, "y": TARGET},
     sgd.at_minimum: {"x": X, "y": TARGET},

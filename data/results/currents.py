@@ -2,9 +2,9 @@
 
 Takes about a minute. Stores `wines` (chains,): the current of each chain of SGD on the white wines along the
 predicted one, over it, batches of 100, 300 steps, the step .18 over the largest curvature; `shuffled` (3 steps of
-SHARES, 2, 20 groups): the same for shuffled epochs of ten of scikit-learn's 170 first wines in random order, over the
+SHARES, 2, 20 groups): the same for shuffled epochs of ten of 170 of scikit-learn's wines, the grape as target, over the
 current with replacement: mean over an epoch, and the trace of the whitened covariance over its dimension; `phases` (3
-steps, 17): the current by place in the epoch; `exits` (4 turns of TURNS, paths): times from the bottom of one valley of
+steps, 17): the current by place in the epoch; `exits` (5 turns of TURNS, paths): times from the bottom of one valley of
 the double well 2(x²-1)² + y² to the top between both, with a force that turns but leaves the law as it is.
 """
 
@@ -14,11 +14,7 @@ from sklearn.datasets import load_wine
 from helpers import data, results, sgd
 
 SHARES = (0.05, 0.2, 0.5)
-TURNS = (0.0, 0.3, 1.0, 3.0)
-
-
-def standard(table):
-    return (table - table.mean(axis=0)) / table.std(axis=0)
+TURNS = (0.0, 0.3, 0.79, 1.0, 3.0)
 
 
 def setting(x, y, size, share):
@@ -39,7 +35,7 @@ def along(before, after, current):
 
 def wines(chains=6000, steps=300):
     table, marks = data.wine()
-    x, y = sgd.unit_noise(standard(table), marks - marks.mean())
+    x, y = sgd.unit_noise(data.standardised(table), marks - marks.mean())
     step, minimum, law, white, current = setting(x, y, 100, 0.18)
     gradient, rng = sgd.ridge_gradient(x, y, 1 / len(x)), np.random.default_rng(0)
     theta, total = rng.multivariate_normal(minimum, law, size=chains), np.zeros(chains)
@@ -53,10 +49,9 @@ def wines(chains=6000, steps=300):
 
 def shuffled(share, chains=4000, epochs=40):
     """Current and size of the cloud, by place in the epoch, of groups of chains."""
-    table, _ = load_wine(return_X_y=True)
-    rows = np.random.default_rng(0).permutation(len(table))[:170]
-    table = standard(table[rows])
-    x, y = sgd.unit_noise(table[:, :-1], table[:, -1])
+    table, grape = load_wine(return_X_y=True)
+    rows = np.random.default_rng(0).permutation(len(table))[:170]  # seventeen batches, and no rest
+    x, y = sgd.unit_noise(data.standardised(table[rows]), grape[rows] - grape[rows].mean())
     n = len(x)
     step, minimum, law, white, current = setting(x, y, 10, share)
     gradient, rng = sgd.ridge_gradient(x, y, 1 / n), np.random.default_rng(1)
@@ -76,25 +71,21 @@ def shuffled(share, chains=4000, epochs=40):
     return groups, turned.mean(axis=1)
 
 
-def first_time(start, force, reached, paths=4000, tick=0.002):
-    """Times at which paths of dx = force dt + sqrt 2 dW have first `reached`."""
+def leaving(turn, paths=4000, tick=0.002):
+    """Times at which paths of dx = force dt + sqrt 2 dW, begun at (-1, 0), have first been at x = 0."""
     rng = np.random.default_rng(2)
-    x, times, left, count = np.tile(start, (paths, 1)), np.zeros(paths), np.arange(paths), 0
+    x, times, left, count = np.tile([-1.0, 0.0], (paths, 1)), np.zeros(paths), np.arange(paths), 0
     while len(left):
         count += 1
-        x = x + tick * force(x) + np.sqrt(2 * tick) * rng.normal(size=x.shape)
-        out = reached(x)
-        times[left[out]] = count * tick
-        x, left = x[~out], left[~out]
-    return times
-
-
-def double_well(turn):
-    def force(x):
         slope = np.array([8 * x[:, 0] * (x[:, 0] ** 2 - 1), 2 * x[:, 1]])
-        return -(slope + turn * np.array([-slope[1], slope[0]])).T
-
-    return first_time(np.array([-1.0, 0.0]), force, lambda x: x[:, 0] > 0)
+        force = -(slope + turn * np.array([-slope[1], slope[0]])).T
+        after = x + tick * force + np.sqrt(2 * tick) * rng.normal(size=x.shape)
+        # Between two ticks a path may have been there and back, as a Brownian bridge of variance 2 tick.
+        missed = np.exp(-np.maximum(x[:, 0] * after[:, 0], 0) / tick)
+        out = (after[:, 0] > 0) | (rng.random(len(x)) < missed)
+        times[left[out]] = count * tick
+        x, left = after[~out], left[~out]
+    return times
 
 
 def main():
@@ -102,7 +93,7 @@ def main():
     print(on_wines.mean(), on_wines.std() / np.sqrt(len(on_wines)), flush=True)
     found = [shuffled(share) for share in SHARES]
     print([groups.mean(axis=1).round(3) for groups, _ in found], flush=True)
-    exits = np.array([double_well(turn) for turn in TURNS])
+    exits = np.array([leaving(turn) for turn in TURNS])
     print(exits.mean(axis=1), flush=True)
     results.save(
         "currents",
