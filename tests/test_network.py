@@ -134,6 +134,11 @@ def test_newton_steps_finish_what_the_first_search_leaves():
     np.testing.assert_allclose(found, 0, atol=1e-12)
 
 
+def test_a_newton_step_that_overshoots_is_cut():
+    found = network.minimise(lambda w: torch.sqrt(1 + w**2).sum(), np.array([30.0, -5.0, 2.0]), 1e-10, steps=1)
+    np.testing.assert_allclose(found, 0, atol=1e-10)
+
+
 def test_a_saddle_is_left():
     def saddle(w):
         return w[0] ** 2 - w[1] ** 2 / 2 + w[1] ** 4 / 4  # flat at the origin, minima at w[1] = -1 and 1

@@ -180,8 +180,15 @@ def test_steps_with_momentum_matrix_and_noise():
 def test_many_chains_go_in_parts(problem, monkeypatch):
     x, y, l2 = problem
     monkeypatch.setattr(sgd, "MOST_ROWS", 6)
-    ends = sgd.chains(sgd.ridge_gradient(x, y, l2), np.zeros((10, 3)), 5, 0.1, 2, 5, np.random.default_rng(0))
+    gradient, sizes = sgd.ridge_gradient(x, y, l2), []
+
+    def noted(theta, rows):
+        sizes.append(rows.size)
+        return gradient(theta, rows)
+
+    ends = sgd.chains(noted, np.zeros((10, 3)), 5, 0.1, 2, 5, np.random.default_rng(0))
     assert ends.shape == (10, 3) and len(np.unique(ends[:, 0])) == 10
+    assert max(sizes) == 6 and sum(sizes) == 5 * 20
 
 
 BAD = [
@@ -190,6 +197,7 @@ BAD = [
     (lambda A, C: sgd.stationary_covariance(A, C, 0.0, 1, "discrete"), "step_size: got 0.0"),
     (lambda A, C: sgd.stationary_covariance(A, C, 0.1, 0, "discrete"), "batch_size: got 0"),
     (lambda A, C: sgd.stationary_covariance(A, C, 100.0, 1, "discrete"), "step_size: got 100.0"),
+    (lambda A, C: sgd.stationary_covariance(np.diag([1.0, 2, 30, 3]), C, 0.1, 1, "discrete"), "step_size: got 0.1"),
     (lambda A, C: sgd.stationary_covariance(A, C, 0.1, 1, "other"), "form: got 'other'"),
     (lambda A, C: sgd.stationary_covariance(A * np.nan, C, 0.1, 1, "discrete"), "A: got nan"),
     (lambda A, C: sgd.stationary_covariance(np.triu(A), C, 0.1, 1, "discrete"), "A: got a matrix"),

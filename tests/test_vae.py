@@ -33,6 +33,30 @@ def test_kl_is_that_of_torch():
     assert torch.allclose(vae.kl(mean, log_sd), torch.distributions.kl_divergence(*pair).sum(dim=1))
 
 
+def test_encoder_and_decoder_are_the_two_networks():
+    torch.manual_seed(1)
+    model = vae.Autoencoder(6, 3, 5).double()
+    mean, log_sd = model.encode(COUNTS)
+    assert torch.equal(torch.cat([mean, log_sd], dim=1), model.encoder(COUNTS / 16)) and mean.shape == (2, 3)
+    assert torch.equal(model.decode(mean), model.decoder(mean))
+
+
+def test_draws_are_those_that_distributions_give_for_the_same_noise():
+    torch.manual_seed(1)
+    model = vae.Autoencoder(6, 3, 5).double()
+    with torch.no_grad():
+        guide = torch.distributions.Normal(model.encode(COUNTS)[0], model.encode(COUNTS)[1].exp())
+        codes = guide.mean + guide.stddev * torch.randn((4, 2, 3), generator=generator(5))
+        fits = torch.distributions.Binomial(16, logits=model.decoder(codes)).log_prob(COUNTS).sum(dim=-1)
+        prior = torch.distributions.Normal(0, 1)
+        expected = fits + (prior.log_prob(codes) - guide.log_prob(codes)).sum(dim=-1)
+        assert torch.allclose(vae.log_weights(model, COUNTS, 4, generator(5)), expected)
+        codes = guide.mean + guide.stddev * torch.randn((2, 3), generator=generator(5))
+        fits = torch.distributions.Binomial(16, logits=model.decoder(codes)).log_prob(COUNTS).sum(dim=-1)
+        expected = fits - torch.distributions.kl_divergence(guide, prior).sum(dim=-1)
+        assert torch.allclose(vae.bound(model, COUNTS, generator(5)), expected)
+
+
 def exact(model):
     """log p of COUNTS by a sum over codes, and the mean and sd of the guide."""
     codes = torch.linspace(-12, 12, 20_001).double()[:, None]
@@ -66,7 +90,7 @@ def test_beta_multiplies_the_kl(model):
 def test_fit_raises_the_bound():
     torch.manual_seed(0)
     model = vae.Autoencoder(6, 1, 5)
-    counts = COUNTS.float().repeat(20, 1)
+    counts = COUNTS.float().repeat(21, 1)  # two images more than four batches
     before = vae.bound(model, counts, generator()).mean()
     vae.fit(model, counts, 60, 0.01, 10, generator())
     assert vae.bound(model, counts, generator()).mean() > before + 20

@@ -52,6 +52,11 @@ def test_local_reparameterisation_has_the_mean_and_variance_of_drawn_weights():
     assert abs(np.corrcoef(local[:, 0, 0, 0], local[:, 0, 1, 0])[0, 1]) < 0.03
 
 
+def test_weights_start_with_a_variance_of_two_over_the_inputs():
+    for weights, inputs in zip(variational.start((49, 300, 200), 3, generator()), (50, 301), strict=True):
+        assert torch.isclose(weights.var() * inputs, torch.tensor(2.0), rtol=0.05)
+
+
 def test_logits_are_those_of_a_torch_module():
     weights = variational.start((4, 6, 3), 2, generator())
     x = torch.randn(5, 4, generator=generator(1))
