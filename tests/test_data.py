@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import special
 from sklearn import preprocessing
+from sklearn.datasets import load_diabetes, load_digits
 
 from helpers import data, softmax
 
@@ -19,13 +20,17 @@ def test_digits_are_scaled_split_and_complete():
     assert digits.train_x.shape == (1437, 64) and digits.test_x.shape == (360, 64)
     assert digits.train_x.min() == 0 and digits.train_x.max() == 1
     assert set(digits.train_y) == set(digits.test_y) == set(range(10))
+    images, labels = load_digits(return_X_y=True)
+    assert np.array_equal(16 * np.concatenate([digits.train_x, digits.test_x]), images)
+    assert np.array_equal(np.concatenate([digits.train_y, digits.test_y]), labels)
 
 
 def test_diabetes_is_standardised():
     features, progress = data.diabetes()
     assert features.shape == (442, 10) and progress.shape == (442,)
-    for column in (*features.T, progress):
-        assert abs(column.mean()) < 1e-12 and abs(column.std() - 1) < 1e-12
+    raw_features, raw_progress = load_diabetes(return_X_y=True, scaled=False)
+    assert np.allclose(features, preprocessing.scale(raw_features), atol=1e-12)
+    assert np.allclose(progress, preprocessing.scale(raw_progress), atol=1e-12)
 
 
 def test_standardised_is_sklearns_scale_and_refuses_a_constant_column():
