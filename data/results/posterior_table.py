@@ -27,10 +27,6 @@ ROWS = 5e8  # examples looked up in a cell, and four times as many for the slow 
 CHAINS, GROUPS = 4000, 40
 
 
-def standard(table):
-    return (table - table.mean(axis=0)) / table.std(axis=0)
-
-
 def load(name):
     """Inputs, target, and whether the model is a logistic regression."""
     if name == "digits":
@@ -40,9 +36,9 @@ def load(name):
         return centred @ directions[:8].T, np.where(labels % 2, 1.0, -1.0), True
     if name == "skin":
         x, y = data.skin()
-        return standard(x), y, True
+        return data.standardised(x), y, True
     x, y = {"patients": data.diabetes, "wines": data.wine, "proteins": data.protein}[name]()
-    return *sgd.unit_noise(standard(x), y - y.mean()), False
+    return *sgd.unit_noise(data.standardised(x), y - y.mean()), False
 
 
 class Model:
