@@ -11,13 +11,16 @@ that is missing, or a change that changes nothing.
 
 import argparse
 import ast
+import contextlib
 import copy
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -109,8 +112,8 @@ def mutants(source):
     return sorted(found, key=lambda mutant: mutant[0])
 
 
-def tests_pass(folder, module, text, test):
-    """Whether the tests pass on this text of the module, written into the copy of its package that lies in `folder`."""
+def tests_pass(folder, module, text, test, seconds):
+    """Whether the tests pass, in time, on this text of the module, written into the copy of its package in `folder`."""
     (folder / module).write_text(text, encoding="utf-8")
     options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--noconftest", "-o", "addopts="]
     # The lecture's folder would come first in the path if its conftest.py were loaded; compiled files would outlive
@@ -118,11 +121,15 @@ def tests_pass(folder, module, text, test):
     settings = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     settings |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     command = [sys.executable, "-m", "pytest", str(test), *options]
-    try:
-        ended = subprocess.run(command, cwd=folder, env=os.environ | settings, capture_output=True, timeout=60)
-    except subprocess.TimeoutExpired:
-        return False
-    return ended.returncode == 0
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=folder, env=os.environ | settings, start_new_session=True, **quiet) as running:
+        try:
+            return running.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)  # the workers that a test has started outlive it
 
 
 def main():
@@ -134,6 +141,11 @@ def main():
     module, test = (Path(name).resolve().relative_to(ROOT) for name in (arguments.module, arguments.test))
     source = (ROOT / module).read_text(encoding="utf-8")
     found = mutants(source)
+    if arguments.list:
+        for line, before, after, _ in found:
+            print(f"{module}:{line}: {before}  ->  {after}")
+        print(f"{len(found)} mutants")
+        return
     survivors = 0
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(2) as pool:
         free = queue.Queue()
@@ -147,24 +159,25 @@ def main():
                     (folder / other.name).symlink_to(other)
             free.put(folder)
 
-        def survives(text):
+        def survives(text, seconds=600):
             folder = free.get()
             try:
-                return tests_pass(folder, module, text, ROOT / test)
+                return tests_pass(folder, module, text, ROOT / test, seconds)
             finally:
                 free.put(folder)
 
-        if not arguments.list:
-            if not survives(ast.unparse(ast.parse(source))):
-                sys.exit(f"{test} fails on {module} as it is")
-            if survives("raise ImportError"):
-                sys.exit(f"{test} does not import the copy of {module}")
-        told = (True for _ in found) if arguments.list else pool.map(survives, (text for *_, text in found))
+        began = time.monotonic()
+        if not survives(ast.unparse(ast.parse(source))):
+            sys.exit(f"{test} fails on {module} as it is")
+        patience = 30 + 3 * (time.monotonic() - began)
+        if survives("raise ImportError"):
+            sys.exit(f"{test} does not import the copy of {module}")
+        told = pool.map(lambda mutant: survives(mutant[-1], patience), found)
         for (line, before, after, _), alive in zip(found, told, strict=True):
             if alive:
                 print(f"{module}:{line}: {before}  ->  {after}", flush=True)
             survivors += alive
-    print(f"{len(found)} mutants" if arguments.list else f"{survivors} of {len(found)} mutants survive")
+    print(f"{survivors} of {len(found)} mutants survive")
 
 
 if __name__ == "__main__":
