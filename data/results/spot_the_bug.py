@@ -16,12 +16,6 @@ SLIPS = ("step for its root", "variance for spread", "noise twice", "step times 
 SIZES = (50, 100, 200, 400, 1000)
 
 
-def at_minimum(x, y):
-    A = x.T @ x / len(x) + np.eye(x.shape[1]) / len(x)
-    minimum = np.linalg.solve(A, x.T @ y / len(x))
-    return minimum, (x @ minimum - y)[:, None] * x + minimum / len(x)
-
-
 def sampler(gradients, slip, rng, accepts):
     """Matrix and covariance of the added noise."""
     n, C = len(gradients), sgd.noise_covariance(gradients)
@@ -46,7 +40,8 @@ def sampler(gradients, slip, rng, accepts):
 def white_ends(x, y, slip, chains, steps, seed):
     """Where chains of one sampler are, in units of the right one's exact law."""
     rng, n = np.random.default_rng(seed), len(x)
-    minimum, gradients = at_minimum(x, y)
+    _, minimum, _ = sgd.at_minimum(x, y)
+    gradients = (x @ minimum - y)[:, None] * x + minimum / n
 
     def exact(matrix, noise):
         return sgd.stationary_covariance_exact(x, y, 1 / n, 1.0, SIZE, matrix, noise=noise)
