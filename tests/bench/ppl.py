@@ -46,30 +46,31 @@ def by_hand():
     return loss, optimiser
 
 
-def programs(sample):
+def programs(sample, distributions):
     encoder, decoder, optimiser = networks()
-    prior = dist.Normal(torch.zeros(BATCH, LATENT), torch.ones(BATCH, LATENT))
+    prior = distributions.Normal(torch.zeros(BATCH, LATENT), torch.ones(BATCH, LATENT))
 
     def model(x):
         z = sample("z", prior)
-        return sample("x", dist.Bernoulli(logits=decoder(z)), x)
+        return sample("x", distributions.Bernoulli(logits=decoder(z)), x)
 
     def guide(x):
         mean, log_sd = encoder(x).chunk(2, dim=1)
-        return sample("z", dist.Normal(mean, log_sd.exp()))
+        return sample("z", distributions.Normal(mean, log_sd.exp()))
 
     return model, guide, optimiser
 
 
 def in_ppl():
-    model, guide, optimiser = programs(ppl.sample)
+    model, guide, optimiser = programs(ppl.sample, torch.distributions)
     return lambda x: -ppl.elbo(model, guide, x), optimiser
 
 
 def in_pyro():
-    model, guide, optimiser = programs(
-        lambda name, distribution, observed=None: pyro.sample(name, distribution, obs=observed)
-    )
+    def sample(name, distribution, observed=None):
+        return pyro.sample(name, distribution, obs=observed)
+
+    model, guide, optimiser = programs(sample, dist)
     bound = Trace_ELBO(max_plate_nesting=2)
     return lambda x: bound.differentiable_loss(model, guide, x), optimiser
 
