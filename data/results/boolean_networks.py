@@ -5,7 +5,7 @@ with standard deviation one over the root of their number, biases .5. A function
 output on input k. Stores `prior_3` (256,), `prior_4` (65536,): shares of random networks, averaged over the symmetries
 that the prior has (order and signs of inputs, sign of the output). Trained to the examples of 10 splits (5 of 8, 9 of
 16), four targets (TARGETS), by cross-entropy and steps of .1, in minibatches of three and with all examples:
-`table` (2 n, 4, 10, 2, 12): columns QUANTITIES, first at the first step that fits, late after 150 steps,
+`table` (2 n, 4, 10, 2, 13): columns QUANTITIES, first at the first step that fits, late after 150 steps,
 of 4,000 networks each; `stopping` (5 splits, 2, 7 of TIMES, 3): total variation, accuracy on unseen inputs, share that
 fits, simple target; `scales` (5 of SCALES, 5 splits, 3): total variation at the first fit, of as many draws of the
 posterior, and at the last time, for networks with all weights times the scale and a prior to match. `cold` (2 targets,
@@ -25,6 +25,7 @@ TARGETS = ("simple", "majority", "random", "parity")
 QUANTITIES = (
     "distance first", "distance of draws", "distance late", "correlation first", "correlation late", "power first",
     "accuracy of Bayes", "accuracy first", "accuracy late", "fits first", "fits late", "distance of boundaries",
+    "distance of boundaries and ones",
 )  # fmt: skip
 TIMES = (10, 20, 40, 80, 160, 320, 640)
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -165,17 +166,27 @@ def decay(prior_n, n):
     return tried[np.argmin(np.abs(np.array(means) - prior_n @ numbers))]
 
 
+def by_class(prior_n, n):
+    """The prior's share of functions with as many boundaries and as many ones, dealt out evenly among them."""
+    functions = np.arange(len(prior_n))
+    ones = sum(functions >> k & 1 for k in range(2**n))
+    kind = boundaries(functions, n) * (2**n + 1) + ones
+    return (np.bincount(kind, weights=prior_n) / np.maximum(np.bincount(kind), 1))[kind]
+
+
 def compare(target, seen, n, prior_n, batch, rng):
     first, last, fits, _ = train(target, seen, n, LATE, batch, rng)
     allowed, posterior, right = question(target, seen, n, prior_n)
     at_first, at_last = shares(first[first >= 0], allowed), shares(last[fits], allowed)
     drawn = rng.multinomial(max(1, np.sum(first >= 0)), posterior) / max(1, np.sum(first >= 0))
     few = np.exp(-decay(prior_n, n) * boundaries(allowed, n))
+    alike = by_class(prior_n, n)[allowed]
     return [
         distance(at_first, posterior), distance(drawn, posterior), distance(at_last, posterior),
         correlation(at_first, posterior, NETWORKS), correlation(at_last, posterior, NETWORKS),
         power(at_first, posterior), posterior @ right, at_first @ right, at_last @ right,
         np.mean(first >= 0), np.mean(fits), distance(at_first, few / few.sum()),
+        distance(at_first, alike / alike.sum()),
     ]  # fmt: skip
 
 

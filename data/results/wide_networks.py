@@ -2,9 +2,10 @@
 
 Takes about three minutes on two cores. Fifty inputs on the sphere in ten dimensions, three data sets, unless said
 otherwise. Stores
-`deviation` (2 labels, 3 sets, 5 widths, 4 starts, 10): log loss at step 80 above the line and its three shares, start,
+`deviation` (2 labels, 3 sets, 5 widths, 4 starts, 14): log loss at step 80 above the line and its three shares, start,
 drift and kinks, then the drift by eigenvalues and by eigenvectors alone, the pairs that ended otherwise, the largest
-move, the smallest eigenvalue at start and end;
+move, the smallest eigenvalue at start and end, what drift costs other random labels, the drift taken before the start,
+and the share of steps at which the matrix falls along the residual, and along other labels;
 `kinks_by_step` (3 sets, 4 starts, 2): the kinks' share at width 500, with the step whole and a quarter of it;
 `late` (4 widths, 3 sets, 4 starts, 11): the rate of 200 late steps, of the matrix at the end, of the effective one, of
 that without the projection, with pairs placed at random, with mean firing, then the gliding pairs, units with one,
@@ -12,9 +13,9 @@ their share of all switches, and the shares of gliding and other pairs that are 
 `broken` (15 sets, 9 widths, 4 starts, 3): first of 2,500 steps at which the bound is broken, 0 for none, whether the
 last 200 were slower than it, and the smallest eigenvalue at the end over that of the limit;
 `labels` (3 sets, 16 labels, 3): steps to 1 % of the loss, predicted steps, y'H^-1 y; `tasks` (7 tasks, 4 sizes, 8
-sets, 7): steps, test error of the network, of the kernel after as many steps, at its end and at its best ridge, then
-of both at the step of TRIED that is best for each, for 100 inputs; `more_inputs` (3 tasks, 3 sets, 7): the same for 400
-inputs, with 500 units of the last scale.
+sets, 8): steps, test error of the network, of the kernel after as many steps, at its end and at its best ridge, then
+of both at the step of TRIED that is best for each, and of the kernel of trained output weights at its best ridge, for
+100 inputs; `more_inputs` (3 tasks, 3 sets, 8): the same for 400 inputs, with 500 units of the last scale.
 """
 
 import numpy as np
@@ -25,7 +26,7 @@ WIDTHS = (50, 150, 500, 1500, 5000)
 LATE_WIDTHS = (50, 150, 500, 1500)
 BOUND_WIDTHS = (10, 20, 30, 50, 80, 150, 300, 600, 1200)
 SIZES = ((50, 1), (1000, 1), (1000, 0.01), (100, 0.1 / np.sqrt(10)))
-RIDGES = 10.0 ** np.arange(-4, 2)
+RIDGES = 10.0 ** np.arange(-4, 2)  # the best is chosen on the new inputs
 SEEDS = range(4)  # starts
 TRIED = {*range(50), *np.geomspace(50, 4000, 60).astype(int)}  # steps at which a network or kernel may stop
 
@@ -38,6 +39,12 @@ def on_sphere(rng, n, d):
 def limit(x, z):
     cosine = np.clip(x @ z.T, -1, 1)
     return cosine * (np.pi - np.arccos(cosine)) / (2 * np.pi)
+
+
+def output_limit(x, z):
+    """The limit matrix of a network whose output weights alone are trained."""
+    cosine = np.clip(x @ z.T, -1, 1)
+    return (np.sqrt(1 - cosine**2) + cosine * (np.pi - np.arccos(cosine))) / (2 * np.pi)
 
 
 def problem(seed):
@@ -82,24 +89,37 @@ def gram(firing, x):
 
 def deviation(x, y, matrix, step, seed, m, steps=80):
     w, a = start(seed, m, x.shape[1])
-    frozen = drifting = wide = other_values = other_vectors = y
+    frozen = drifting = wide = mixed = other_values = other_vectors = y
+    others = np.random.default_rng(300 + seed).normal(size=(len(y), 10))
+    still = moving = others
+    falls, last = [], None  # whether a step makes the matrix fall along its residual, and along other labels
     for number, (now, residual, firing) in enumerate(steps_of(w, a, x, y, step)):
         current = gram(firing, x)
         if number == 0:
             first, first_firing = current, firing
+        if last:
+            change, pulled = current - last[0], last[1]
+            along_others = np.einsum("ij,ik,kj->j", others, change, others)
+            falls.append((pulled @ change @ pulled < 0, np.mean(along_others < 0)))
         if number == steps:
             logs = [np.log(r @ r) for r in (wide, frozen, drifting, residual)]
             move = np.linalg.norm(now - w, axis=1).max()
             smallest = [np.linalg.eigvalsh(g)[0] for g in (first, current)]
             swapped = [np.log(r @ r) - logs[1] for r in (other_values, other_vectors)]
             apart = np.mean(firing != first_firing)
-            return [logs[3] - logs[0], *np.diff(logs), *swapped, apart, move, *smallest]
+            lost = np.mean(np.log(np.sum(moving**2, axis=0) / np.sum(still**2, axis=0)))
+            drift_first = np.log(mixed @ mixed) - logs[0]
+            told = [logs[3] - logs[0], *np.diff(logs), *swapped, apart, move, *smallest]
+            return [*told, lost, drift_first, *np.mean(falls, axis=0)]
+        last = current, residual
         values, vectors = np.linalg.eigh(current)
         if number == 0:
             first_values, first_vectors = values, vectors
         wide = wide - step * matrix @ wide
         frozen = frozen - step * first @ frozen
         drifting = drifting - step * current @ drifting
+        mixed = mixed - step * (matrix + current - first) @ mixed
+        still, moving = still - step * first @ still, moving - step * current @ moving
         other_values = other_values - step * first_vectors @ (values * (first_vectors.T @ other_values))
         other_vectors = other_vectors - step * vectors @ (first_values * (vectors.T @ other_vectors))
 
@@ -209,13 +229,15 @@ def against_kernel(task, seed, m, scale, n=100):
         if steps == 4000 or residual @ residual < 1e-3 * (y @ y):
             break
     best = min(spectral(1 / (values + ridge)) for ridge in RIDGES)
+    one, outer = np.eye(n), (output_limit(x, x), output_limit(z, x))
+    of_outputs = min(error(outer[1] @ np.linalg.solve(outer[0] + ridge * one, y)) for ridge in RIDGES)
     kernel_at_best = min(map(of_kernel, TRIED))
     at_end = of_network(now), of_kernel(steps), spectral(1 / values)
-    return [steps, *at_end, best, min(at_stops), kernel_at_best]
+    return [steps, *at_end, best, min(at_stops), kernel_at_best, of_outputs]
 
 
 def deviations(labels, m, number):
-    """Of random labels (1) or those of one ReLU (2), for one data set (4 starts, 8)."""
+    """Of random labels (1) or those of one ReLU (2), for one data set (4 starts, 14)."""
     found = problem(number)
     return [deviation(found[0], found[labels], *found[3:], seed, m) for seed in SEEDS]
 
