@@ -154,8 +154,9 @@ def main():
             shutil.copytree(
                 ROOT / module.parts[0], folder / module.parts[0], ignore=shutil.ignore_patterns("__pycache__")
             )
-            for other in ROOT.iterdir():  # what the tests may read: data, notebooks
-                if other.name != module.parts[0] and not other.name.startswith("."):
+            shutil.copytree(ROOT / "notebooks", folder / "notebooks")  # a link would lead back to the project
+            for other in ROOT.iterdir():  # what else the tests may read: data, requirements
+                if not (folder / other.name).exists() and not other.name.startswith("."):
                     (folder / other.name).symlink_to(other)
             free.put(folder)
 

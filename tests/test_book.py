@@ -66,6 +66,67 @@ def test_a_page_holds_inputs_in_the_place_of_the_still(tmp_path):
     assert (target / "_extra" / "_frames" / "9_9_title" / "a" / "4_1.webp").exists()
 
 
+def test_solutions_and_numbers_of_a_page_are_folded_away(tmp_path):
+    def cell(tags, *outputs):
+        return nbformat.v4.new_code_cell("1", metadata={"tags": tags}, outputs=list(outputs))
+
+    number = nbformat.v4.new_output("stream", name="stdout", text="= 0.46 a number\n= 0.1 another\n")
+    check = nbformat.v4.new_output("stream", name="stdout", text="✓ (1.1.1) a formula: within 1e-08\n= 0.46 a number\n")
+    picture = nbformat.v4.new_output("display_data", {"text/plain": "a picture"})
+    cells = [
+        cell(["solution", "hide-input"]),
+        cell(["hide-input"], number),
+        cell(["hide-input"], check),
+        cell(["hide-input"], number, picture),
+        cell(["hide-input"]),
+        cell([]),
+    ]
+    title = nbformat.v4.new_markdown_cell("# 9.9 A title")
+    nbformat.write(nbformat.v4.new_notebook(cells=[title, *cells]), tmp_path / "9_9_title.ipynb")
+    (tmp_path / "pages" / "_originals").mkdir(parents=True)
+    book.page(tmp_path / "9_9_title.ipynb", None, tmp_path / "pages")
+    paged = nbformat.read(tmp_path / "pages" / "9_9_title.ipynb", as_version=4).cells
+    tags = [cell.metadata["tags"] for cell in paged if cell.cell_type == "code"]
+    assert tags == [["solution", "hide-cell"], ["hide-cell"], ["hide-input"], ["hide-input"], ["hide-input"], []]
+
+
+def test_frames_are_drawn_once_for_each_version_of_a_lecture(tmp_path, monkeypatch):
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers" / "some.py").write_text("x = 1", encoding="utf-8")
+    monkeypatch.setattr(book, "ROOT", tmp_path)
+    path = tmp_path / "lecture.ipynb"
+    drawing = "def draw(figure, x):\n    'A line.'\n    figure.subplots().plot([0, x])"
+    shown = nbformat.v4.new_code_cell("sliders.explore(draw, x=sliders.slider('x', 0, 1, value=1))", id="shown")
+    still = nbformat.v4.new_output("display_data", {"text/plain": "[interactive figure] A line."})
+    shown.outputs = [still]
+    cells = [nbformat.v4.new_markdown_cell("A text."), "from helpers import sliders", drawing, shown]
+    cells = [nbformat.v4.new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    folder = book.frames_of(path)
+    assert folder.parent == tmp_path / "book" / "_frames" / "lecture"
+    assert {file.name for file in folder.iterdir()} == {"shown", "done"}
+    assert {file.name for file in (folder / "shown").iterdir()} == {"0.webp", "1.webp", "controls.json"}
+    (folder / "shown" / "mark").touch()
+    assert book.frames_of(path) == folder and (folder / "shown" / "mark").exists()
+    (tmp_path / "helpers" / "some.py").write_text("x = 2", encoding="utf-8")
+    other = book.frames_of(path)
+    assert other != folder and not folder.exists() and not (other / "shown" / "mark").exists()
+
+
+def test_an_error_in_a_lecture_stops_the_book_but_for_missing_digits(tmp_path, monkeypatch):
+    (tmp_path / "helpers").mkdir()
+    monkeypatch.setattr(book, "ROOT", tmp_path)
+    for told, stops in (("MNIST is not there", False), ("a slip", True)):
+        path = tmp_path / f"{stops}.ipynb"
+        cell = nbformat.v4.new_code_cell(f"raise ValueError({told!r})")
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+        if stops:
+            with pytest.raises(Exception, match="a slip"):
+                book._try_frames(path)
+        else:
+            assert book._try_frames(path) is None
+
+
 @pytest.fixture(scope="module")
 def browser():
     need_browser()
