@@ -58,6 +58,7 @@ def test_a_slider_has_round_steps_and_words():
         (("x", 0.0, 1.0, np.pi / 10), "no round step of at most 100 stops"),
         (("x", float("nan"), 1.0, 0.5), "got minimum nan"),
         (("x", 0.0, float("inf"), 0.5), "got minimum 0.0, value 0.5, maximum inf"),
+        (("x", -float("inf"), 1.0, 0.5), "got minimum -inf, value 0.5, maximum 1.0"),
         (("x", 0.0, 1.0, 0.500004), "no round step"),
     ],
 )
@@ -129,6 +130,38 @@ def test_any_control_can_be_drawn_in_grey(control):
         figure.subplots().plot([0, 1])
 
     assert explore(draw, x=control)._still_controls().shape[2] == 4
+
+
+@pytest.mark.parametrize("words", ["x", "x" * 60])
+@pytest.mark.parametrize(
+    ("control", "share"),
+    [((0, 100, 25), 0.25), ((-4.0, 4.0, 4.0), 1.0), ((2, 12, 2), 0.0), ((1.0, 100.0, 10.0, True), 0.5)],
+)
+def test_the_grey_handle_stands_at_its_share_of_the_line(control, share, words):
+    def draw(figure, x):
+        "Something."
+        figure.subplots().plot([0, 1])
+
+    pixels = explore(draw, figsize=(7, 3), x=slider(words, *control))._still_controls()[:, :, 0]
+    dots_an_inch = pixels.shape[1] / 7
+    row = pixels[round(0.13 * dots_an_inch), : round(6.2 * dots_an_inch)]
+    handle = np.flatnonzero(np.abs(row.astype(int) - 166) <= 3)  # the label is darker, the line lighter
+    handle = handle[handle > handle[-1] - 12]
+    line = np.flatnonzero(np.abs(row.astype(int) - 204) <= 3)
+    first, last = min(line[0], handle[0]), max(line[-1], handle[-1])
+    radius = 4 / 72 * dots_an_inch
+    assert handle.mean() == pytest.approx(first + radius + share * (last - first - 2 * radius), abs=2 * radius)
+    assert last - first > 0.1 * len(row)
+
+
+def test_what_is_drawn_ahead_goes_on_in_the_direction_of_the_last_move():
+    explorer = explore(draw, background, frequency=slider("a", 1, 5, value=3), size=slider("b", 0.5, 1.5, value=1.0))
+    control = explorer.controls["frequency"]
+    for old, new, wanted in ((4, 3, [2, 4]), (2, 3, [4, 2])):
+        beside = explorer._beside("frequency", {"owner": control, "old": old, "new": new})
+        assert [values["frequency"] for values in beside] == wanted
+        assert explorer._beside("size", {"owner": control, "old": old, "new": new}) == []
+    assert [values["frequency"] for values in explorer._beside("frequency", None)] == [4, 2]
 
 
 def test_an_exception_is_told_under_the_picture_and_forgotten_after():
