@@ -31,6 +31,15 @@ def test_a_picture_is_drawn_for_each_combination_of_stops(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("limit", ["MOST_FRAMES", "MOST_BYTES"])
+def test_an_explorer_with_too_many_stops_has_fewer_pictures(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(book, limit, 6)
+    book.draw_frames(explorer(), tmp_path)
+    assert {path.name for path in tmp_path.glob("*.webp")} == {f"{a}_{k}.webp" for a in range(3) for k in range(2)}
+    controls = json.loads((tmp_path / "controls.json").read_text(encoding="utf-8"))
+    assert controls[0]["words"] == ["0", "1", "4"] and controls[0]["start"] == 1
+
+
 @pytest.mark.parametrize("start", [0, 1, 17, 98, 99])
 @pytest.mark.parametrize("most", [8, 30, 100, 1000])
 def test_many_stops_are_thinned_and_ends_and_start_are_kept(start, most):
