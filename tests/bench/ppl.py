@@ -1,8 +1,8 @@
 """One training step of a variational autoencoder: written by hand, in helpers.ppl, and in Pyro.
 
 Run by `make bench`. The digits, each pixel ink or paper, 64 a batch, ten latent dimensions, one hidden layer of 200
-units; the same bound, one draw an image, and the same fused optimiser. Pyro runs twice: the program of helpers.ppl word
-for word, and as Pyro's own tutorial on autoencoders writes it, with its modules registered, a plate and events.
+units; the same bound, one draw an image, and the same fused optimiser. Pyro runs twice: the program of helpers.ppl with
+its own distributions, and as its own tutorial on autoencoders has it, with modules registered, a plate and events.
 Printed are ratios of times: medians of nine rounds of a hundred steps each, in turn, on one thread.
 """
 
