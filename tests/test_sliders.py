@@ -43,6 +43,7 @@ def test_a_slider_has_round_steps_and_words():
     assert slider("x", 0, 180, value=45).step == 5, "the step must meet the starting value"
     part = slider("x", -1.0, 4.0, value=2.5)
     assert part.step == 0.1 and part.readout_format == ".1f"
+    assert slider("x", 0.0, 500.0, value=100.0).readout_format == ".0f"
     scale = slider("step", 1e-12, 1.0, value=1e-3, log=True)
     assert (scale.min, scale.max) == (-12, 0) and round((scale.max - scale.min) / scale.step) < 100
     assert slider("x", 0, 100, value=50).step == 2, "0, 1, ..., 100 would be 101 stops"
@@ -227,6 +228,17 @@ def test_sweep_visits_ends_defaults_and_random_places():
     assert explorer.sweep() == 1 + 2 * 2 + 8
     assert {(0, "low"), (5, "low"), (2, "low"), (2, "high")} <= set(seen)
     assert seen[1] == seen[-1] == (2, "low")
+
+
+@pytest.mark.parametrize("idle", ["first", "second"])
+def test_sweep_names_the_control_that_changes_nothing(idle):
+    def draw(figure, first, second):
+        "A line that one of the two moves."
+        figure.subplots().plot([0, second if idle == "first" else first], [0, 1])
+
+    explorer = explore(draw, first=slider("a", 0, 4, value=1), second=slider("b", 0, 4, value=1))
+    with pytest.raises(AssertionError, match=f"{idle} changes nothing"):
+        explorer.sweep()
 
 
 def faulty_exception(axes, x):

@@ -79,21 +79,21 @@ def main():
     lectures = sys.argv[1:] or (LECTURE, HEAVIEST)
     with tempfile.TemporaryDirectory() as folder, lab_page(folder, *lectures) as (page, address):
         nbformat.write(interact_notebook(), Path(folder) / "notebooks" / "interact.ipynb")
-        found = {}
+        base = None
+        print(f"{'key press to picture':45s} {'median ms':>10s} {'p95 ms':>8s} {'interact takes':>15s}")
         for name in ("interact.ipynb", *lectures):
             open_notebook(page, address, name)
             run_all(page)
             page.evaluate(LISTEN)
             for number, handle in enumerate(page.locator(".jp-Notebook .noUi-handle").all(), start=1):
-                found[f"{name.removesuffix('.ipynb')}, slider {number}"] = waits(page, handle)
-    base = found["interact, slider 1"]
-    print(f"{'key press to picture':45s} {'median ms':>10s} {'p95 ms':>8s} {'interact takes':>15s}")
-    measured = []
-    for name, times in found.items():
-        median, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
-        print(f"{name:45s} {median:10.0f} {p95:8.0f} {statistics.median(base) / median:13.1f} x")
-        measured += [(f"{name}: median", median, "ms"), (f"{name}: p95", p95, "ms")]
-    record("sliders", measured, ["jupyterlab", "ipywidgets", "matplotlib"])
+                told, times = f"{name.removesuffix('.ipynb')}, slider {number}", waits(page, handle)
+                if not times:
+                    raise AssertionError(f"{told}: no key changed the picture")
+                median, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
+                base = base or median
+                print(f"{told:45s} {median:10.0f} {p95:8.0f} {base / median:13.1f} x", flush=True)
+                measured = [(f"{told}: median", median, "ms"), (f"{told}: p95", p95, "ms")]
+                record("sliders", measured, ["jupyterlab", "ipywidgets", "matplotlib"])
 
 
 if __name__ == "__main__":
