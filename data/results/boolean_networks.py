@@ -174,19 +174,17 @@ def by_class(prior_n, n):
     return (np.bincount(kind, weights=prior_n) / np.maximum(np.bincount(kind), 1))[kind]
 
 
-def compare(target, seen, n, prior_n, batch, rng):
+def compare(target, seen, n, prior_n, rivals, batch, rng):
     first, last, fits, _ = train(target, seen, n, LATE, batch, rng)
     allowed, posterior, right = question(target, seen, n, prior_n)
     at_first, at_last = shares(first[first >= 0], allowed), shares(last[fits], allowed)
     drawn = rng.multinomial(max(1, np.sum(first >= 0)), posterior) / max(1, np.sum(first >= 0))
-    few = np.exp(-decay(prior_n, n) * boundaries(allowed, n))
-    alike = by_class(prior_n, n)[allowed]
     return [
         distance(at_first, posterior), distance(drawn, posterior), distance(at_last, posterior),
         correlation(at_first, posterior, NETWORKS), correlation(at_last, posterior, NETWORKS),
         power(at_first, posterior), posterior @ right, at_first @ right, at_last @ right,
-        np.mean(first >= 0), np.mean(fits), distance(at_first, few / few.sum()),
-        distance(at_first, alike / alike.sum()),
+        np.mean(first >= 0), np.mean(fits),
+        *(distance(at_first, rival[allowed] / rival[allowed].sum()) for rival in rivals),
     ]  # fmt: skip
 
 
@@ -226,7 +224,7 @@ def cold(column, seed, prior_n):
     pool = start(60_000, 4, rng)
     edges = boundaries(codes(pool, 4), 4)
     ends = []
-    for chosen in (np.flatnonzero(edges == 0), np.argsort(-edges), np.arange(60_000)):
+    for chosen in (np.flatnonzero(edges == 0), np.argsort(-edges, kind="stable"), np.arange(60_000)):
         some = [weight[chosen[:1000]] for weight in pool]
         _, last, fits, _ = train(target, seen, 4, LATE, 3, rng, weights=some)
         ends.append(shares(last[fits], allowed) @ right)
@@ -241,7 +239,9 @@ def split(n, seed):
 def compared(n, seed, prior_n):
     """QUANTITIES of each target, in minibatches and with all examples."""
     seen, rng = split(n, seed)
-    return [[compare(target, seen, n, prior_n, batch, rng) for batch in (3, None)] for target in targets(n, rng)]
+    few = np.exp(-decay(prior_n, n) * boundaries(np.arange(len(prior_n)), n))
+    given = seen, n, prior_n, (few, by_class(prior_n, n))
+    return [[compare(target, *given, batch, rng) for batch in (3, None)] for target in targets(n, rng)]
 
 
 def stopped(seed, kind, prior_4):

@@ -10,9 +10,10 @@ zeros and ones, logistic regression on 800 images, 5 draws: `evidence` (2 true o
 logarithm of the evidence over that of no model, the loss at its minimum, accuracies in training and on 2,115 test
 images; `losses` (5, 15): mean test loss for true labels; `annealed` (2, 2 ridges, 3): logarithm of the evidence by
 Laplace and by annealing, and its effective number of chains, one draw. Batches, on 500 digits with 30 % of random
-labels: `hits` (5 of STEPS, 8, 30 times, 48 networks, 4): how many of 400 digits are read right, and of 400 others, and
-the same of weights averaged over ten units of time; `runs_loss`: their training loss; `batches` (5, 8): the batches,
-each run for steps times step size 300.
+labels: `hits` (5 of STEPS, 8, 30 times, 48 networks, 2): how many of 400 digits are read right, and of 400 others;
+`runs_loss`: their training loss; `batches` (5, 8): the batches, each run for steps times step size 300. `smooth` (3
+other splits of the digits, 5 of STEPS, largest batch and the smallest but one, 4 of WINDOWS, 48, 2): the same two
+numbers for weights averaged over so many units of time, at the time at which the first of them is largest.
 """
 
 import itertools
@@ -29,7 +30,7 @@ WIDTHS = {300: (9, 13, 18, 27, 54), 1000: (16, 22, 31, 44, 89)}
 TRUE_WIDTHS = (3, 5, 7, 10, 14)
 RIDGES = np.geomspace(1e3, 1e-4, 15)
 STEPS, TIME, NETWORKS = (0.1, 0.2, 0.4, 0.8, 1.6), 300, 48
-LARGEST = (16, 32, 64, 125, 250)
+LARGEST, WINDOWS = (16, 32, 64, 125, 250), (10, 20, 40, 80)
 
 
 def digits():
@@ -211,17 +212,17 @@ def annealed(true, ridge, chains=64, temperatures=600):
     return laplace, laplace + logs.max() + np.log(weights.mean()), effective
 
 
-def batch_run(step, batch):
-    """Accuracies and training losses (30 times, networks, 5) of networks trained side by side."""
+def batch_run(seed, step, batch):
+    """Networks trained side by side: accuracies, losses (30 times, networks, 3); of averages (WINDOWS, networks, 2)."""
     x, truth = digits()
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     order = rng.permutation(len(x))
     held, tests, pool = order[:400], order[400:800], order[800:]
     train = np.array([rng.permutation(pool)[:500] for _ in range(NETWORKS)])
     labels = np.array([mixed(truth[rows], 0.3, rng) for rows in train])
     x = torch.tensor(x, dtype=torch.float32)
     inputs, labels = x[train], torch.tensor(labels)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     weights = [torch.randn(NETWORKS, 64, 32) * (2 / 64) ** 0.5, torch.zeros(NETWORKS, 1, 32)]
     weights += [torch.randn(NETWORKS, 32, 10) * (2 / 32) ** 0.5, torch.zeros(NETWORKS, 1, 10)]
     weights = [weight.requires_grad_() for weight in weights]
@@ -232,12 +233,14 @@ def batch_run(step, batch):
     def values(rows, weights):
         return torch.relu(rows @ weights[0] + weights[1]) @ weights[2] + weights[3]
 
-    def accuracy(rows, weights):
-        guesses = values(x[rows].expand(NETWORKS, -1, -1), weights).argmax(2)
-        return (guesses == torch.tensor(truth[rows])).float().mean(1)
+    def accuracies(weights):
+        """On the held-out digits and on the test digits (networks, 2)."""
+        guesses = [values(x[rows].expand(NETWORKS, -1, -1), weights).argmax(2) for rows in (held, tests)]
+        right = [guess == torch.tensor(truth[rows]) for guess, rows in zip(guesses, (held, tests), strict=True)]
+        return torch.stack([one.float().mean(1) for one in right], dim=1)
 
-    averaged = [weight.detach().clone() for weight in weights]
-    found, each = [], torch.arange(NETWORKS)[:, None]
+    averaged = [[weight.detach().clone() for weight in weights] for _ in WINDOWS]
+    found, smooth, each = [], [], torch.arange(NETWORKS)[:, None]
     for count in range(1, steps + 1):
         rows = torch.rand(NETWORKS, 500).argsort(1)[:, :batch]
         slope = torch.nn.functional.cross_entropy(
@@ -247,15 +250,18 @@ def batch_run(step, batch):
         with torch.no_grad():
             for weight, change in zip(weights, slopes, strict=True):
                 weight -= step * change
-            for mean, weight in zip(averaged, weights, strict=True):
-                mean += step / 10 * (weight - mean)
+            for window, means in zip(WINDOWS, averaged, strict=True):
+                for mean, weight in zip(means, weights, strict=True):
+                    mean += step / window * (weight - mean)
             if count in marks:
                 losses = torch.nn.functional.cross_entropy(
                     values(inputs, weights).swapaxes(1, 2), labels, reduction="none"
                 )
-                scores = [accuracy(rows, some) for some in (weights, averaged) for rows in (held, tests)]
-                found.append(torch.stack([*scores[:2], losses.mean(1), *scores[2:]], dim=1))
-    return torch.stack(found).numpy()
+                found.append(torch.column_stack([accuracies(weights), losses.mean(1)]))
+                smooth.append(torch.stack([accuracies(means) for means in averaged]))
+    smooth = torch.stack(smooth).numpy()  # (times, windows, networks, 2)
+    best = smooth[..., :1].argmax(axis=0)
+    return torch.stack(found).numpy(), np.take_along_axis(smooth, best[None], axis=0)[0]
 
 
 def main():
@@ -266,7 +272,15 @@ def main():
     draws = results.sweep(evidence, [(draw,) for draw in range(5)])
     batches = np.array([np.maximum(1, np.round(top / 2 ** (np.arange(8) / 2))).astype(int) for top in LARGEST])
     pairs = [(step, int(batch)) for step, row in zip(STEPS, batches, strict=True) for batch in row]
-    runs = grid(batch_run, pairs, *batches.shape)
+    runs = results.sweep(batch_run, [(0, *pair) for pair in pairs])
+    curves = np.array([curve for curve, _ in runs]).reshape(*batches.shape, 30, NETWORKS, 3)
+    few = [
+        (seed, step, int(row[k]))
+        for seed in (1, 2, 3)
+        for step, row in zip(STEPS, batches, strict=True)
+        for k in (0, 6)
+    ]
+    smooth = np.array([best for _, best in results.sweep(batch_run, few)])
     images = data.mnist()
     results.save(
         "simple_networks",
@@ -279,8 +293,9 @@ def main():
         losses=np.array([losses for _, losses in draws]),
         annealed=grid(annealed, itertools.product((True, False), (10.0, 0.3)), 2, 2),
         batches=batches,
-        hits=np.round(400 * runs[..., [0, 1, 3, 4]]).astype(np.uint16),
-        runs_loss=runs[..., 2].astype(np.float16),
+        hits=np.round(400 * curves[..., :2]).astype(np.uint16),
+        runs_loss=curves[..., 2].astype(np.float16),
+        smooth=np.round(400 * smooth.reshape(3, len(STEPS), 2, *smooth.shape[1:])).astype(np.uint16),
     )
 
 

@@ -2,10 +2,11 @@
 
 Takes about three minutes on two cores. Fifty inputs on the sphere in ten dimensions, three data sets, unless said
 otherwise. Stores
-`deviation` (2 labels, 3 sets, 5 widths, 4 starts, 14): log loss at step 80 above the line and its three shares, start,
+`deviation` (2 labels, 3 sets, 5 widths, 4 starts, 17): log loss at step 80 above the line and its three shares, start,
 drift and kinks, then the drift by eigenvalues and by eigenvectors alone, the pairs that ended otherwise, the largest
 move, the smallest eigenvalue at start and end, what drift costs other random labels, the drift taken before the start,
-and the share of steps at which the matrix falls along the residual, and along other labels;
+the share of steps at which the matrix falls along the residual, and along other labels, what drift by eigenvectors
+alone costs other labels, and the share of the first ten steps and of the last forty that fall along the residual;
 `kinks_by_step` (3 sets, 4 starts, 2): the kinks' share at width 500, with the step whole and a quarter of it;
 `late` (4 widths, 3 sets, 4 starts, 11): the rate of 200 late steps, of the matrix at the end, of the effective one, of
 that without the projection, with pairs placed at random, with mean firing, then the gliding pairs, units with one,
@@ -91,7 +92,7 @@ def deviation(x, y, matrix, step, seed, m, steps=80):
     w, a = start(seed, m, x.shape[1])
     frozen = drifting = wide = mixed = other_values = other_vectors = y
     others = np.random.default_rng(300 + seed).normal(size=(len(y), 10))
-    still = moving = others
+    still = moving = turning = others
     falls, last = [], None  # whether a step makes the matrix fall along its residual, and along other labels
     for number, (now, residual, firing) in enumerate(steps_of(w, a, x, y, step)):
         current = gram(firing, x)
@@ -107,10 +108,11 @@ def deviation(x, y, matrix, step, seed, m, steps=80):
             smallest = [np.linalg.eigvalsh(g)[0] for g in (first, current)]
             swapped = [np.log(r @ r) - logs[1] for r in (other_values, other_vectors)]
             apart = np.mean(firing != first_firing)
-            lost = np.mean(np.log(np.sum(moving**2, axis=0) / np.sum(still**2, axis=0)))
+            lost, turned = (np.mean(np.log(np.sum(r**2, axis=0) / np.sum(still**2, axis=0))) for r in (moving, turning))
             drift_first = np.log(mixed @ mixed) - logs[0]
             told = [logs[3] - logs[0], *np.diff(logs), *swapped, apart, move, *smallest]
-            return [*told, lost, drift_first, *np.mean(falls, axis=0)]
+            along = np.array(falls)[:, 0]
+            return [*told, lost, drift_first, *np.mean(falls, axis=0), turned, along[:10].mean(), along[-40:].mean()]
         last = current, residual
         values, vectors = np.linalg.eigh(current)
         if number == 0:
@@ -121,6 +123,7 @@ def deviation(x, y, matrix, step, seed, m, steps=80):
         mixed = mixed - step * (matrix + current - first) @ mixed
         still, moving = still - step * first @ still, moving - step * current @ moving
         other_values = other_values - step * first_vectors @ (values * (first_vectors.T @ other_values))
+        turning = turning - step * vectors @ (first_values[:, None] * (vectors.T @ turning))
         other_vectors = other_vectors - step * vectors @ (first_values * (vectors.T @ other_vectors))
 
 
@@ -237,7 +240,7 @@ def against_kernel(task, seed, m, scale, n=100):
 
 
 def deviations(labels, m, number):
-    """Of random labels (1) or those of one ReLU (2), for one data set (4 starts, 14)."""
+    """Of random labels (1) or those of one ReLU (2), for one data set (4 starts, 17)."""
     found = problem(number)
     return [deviation(found[0], found[labels], *found[3:], seed, m) for seed in SEEDS]
 
