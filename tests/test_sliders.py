@@ -44,9 +44,13 @@ def test_a_slider_has_round_steps_and_words():
     part = slider("x", -1.0, 4.0, value=2.5)
     assert part.step == 0.1 and part.readout_format == ".1f"
     assert slider("x", 0.0, 500.0, value=100.0).readout_format == ".0f"
+    for ends in ((0.5, 3, 2), (0, 2.5, 1), (0, 3, 1.5)):
+        assert slider("x", *ends).step < 1, "whole numbers only if all three are"
     scale = slider("step", 1e-12, 1.0, value=1e-3, log=True)
     assert (scale.min, scale.max) == (-12, 0) and round((scale.max - scale.min) / scale.step) < 100
     assert slider("x", 0, 100, value=50).step == 2, "0, 1, ..., 100 would be 101 stops"
+    assert slider("x", 0, 100_000, value=50_000).step == 2_000
+    assert slider("x", 0.25, 100.25, value=50.25).step == 2
     assert isinstance(slider("x", np.int64(0), np.int64(9), value=np.int64(3)).value, int)
 
 
@@ -55,6 +59,7 @@ def test_a_slider_has_round_steps_and_words():
     [
         (("x", 0, 1, 2), "slider 'x': got minimum 0, value 2, maximum 1; want minimum <= value"),
         (("x", 1, 0, 0.5), "want minimum <= value <= maximum, and minimum < maximum"),
+        (("x", 1, 1, 1), "want minimum <= value <= maximum, and minimum < maximum"),
         (("x", 0, 1, 0.5, True), "want 0 < minimum"),
         (("x", 0.0, 1.0, np.pi / 10), "no round step of at most 100 stops"),
         (("x", float("nan"), 1.0, 0.5), "got minimum nan"),
@@ -66,6 +71,17 @@ def test_a_slider_has_round_steps_and_words():
 def test_a_slider_that_cannot_be_is_refused(arguments, text):
     with pytest.raises(ValueError, match=text):
         slider(*arguments)
+
+
+def test_the_browser_is_not_told_again_where_its_slider_stands():
+    assert sliders.ipywidgets.widgets.widget.JUPYTER_WIDGETS_ECHO is False
+
+
+def test_the_pixels_are_those_of_the_picture():
+    explorer = wave()
+    values = {"frequency": 3, "size": 0.5}
+    shown = np.asarray(Image.open(io.BytesIO(explorer.picture(values))), dtype=float)
+    assert np.abs(shown - explorer.pixels(values)[:, :, :3]).mean() < 1
 
 
 def test_the_picture_follows_and_reset_returns():
@@ -228,6 +244,19 @@ def test_sweep_visits_ends_defaults_and_random_places():
     assert explorer.sweep() == 1 + 2 * 2 + 8
     assert {(0, "low"), (5, "low"), (2, "low"), (2, "high")} <= set(seen)
     assert seen[1] == seen[-1] == (2, "low")
+    seen.clear()
+    assert explorer.sweep(random_positions=0) == 5
+    assert seen == [(2, "low"), (0, "low"), (5, "low"), (2, "low"), (2, "high"), (2, "low")]
+
+
+@pytest.mark.parametrize("start", [0, 4])
+def test_sweep_takes_controls_that_start_at_an_end(start):
+    def draw(figure, first, second):
+        "A line that both move."
+        figure.subplots().plot([0, first], [second, 9])
+
+    explorer = explore(draw, first=slider("a", 0, 4, value=start), second=slider("b", 0, 4, value=start))
+    assert explorer.sweep() == 13
 
 
 @pytest.mark.parametrize("idle", ["first", "second"])
