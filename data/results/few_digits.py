@@ -2,11 +2,11 @@
 
 Takes about twenty minutes. Networks 64-30-10 with ReLUs; inputs are pixel/8. Five splits; in each, n training digits
 are drawn with equal shares of the ten classes, and 360 others are kept for validation; the 360 test digits are by other
-writers. Priors are k / sqrt(inputs + 1). Plain networks by weight decay, guides by prior, chains at two priors, and the
-nearest neighbours by their number (a vote with one more for each class). Stored for each setting, n and split:
-validation nll, accuracy, nll, the area under the curve that tells shuffled from upright test digits by entropy, and the
-nll of the probabilities to the power that validation chooses; the bound of each guide; for the chains R-hat of the
-predicted probabilities, its median and largest value, and acceptance.
+writers. Priors are k / sqrt(inputs + 1). Plain networks and averages of five (from three seeds) by weight decay, guides
+by prior, chains at two priors, and the nearest neighbours by their number (a vote with one more for each class). Stored
+for each setting, n and split: validation nll, accuracy, nll, the area under the curve that tells shuffled from upright
+test digits by entropy, and the nll of the probabilities to the power that validation chooses; the bound of each guide;
+for the chains R-hat of the predicted probabilities, its median and largest value, and acceptance.
 """
 
 import itertools
@@ -79,15 +79,18 @@ def sds(k):
     return k / np.sqrt([SIZES[0] + 1, SIZES[1] + 1])
 
 
-def plain(n):
-    generator = torch.Generator().manual_seed(0)
-    weights = variational.start(SIZES, SPLITS * len(DECAYS), generator)
-    inputs, labels = repeated(n, len(DECAYS))
-    decays = tensor(np.tile(DECAYS, SPLITS))
+def plain(n, members, seed):
+    """By decay and split, the average of so many networks."""
+    runs = len(DECAYS) * members
+    generator = torch.Generator().manual_seed(seed)
+    weights = variational.start(SIZES, SPLITS * runs, generator)
+    inputs, labels = repeated(n, runs)
+    decays = tensor(np.tile(np.repeat(DECAYS, members), SPLITS))
     variational.fit_plain(weights, inputs, labels, decays, 3000, 3e-3, min(n, 64), generator)
-    places = tensor([images(seed, n) for seed in range(SPLITS) for _ in DECAYS])
+    places = tensor([images(seed, n) for seed in range(SPLITS) for _ in range(runs)])
     p = torch.softmax(variational.logits(weights, places), dim=2).numpy()
-    return [[measured(p[s * len(DECAYS) + k], n, s) for s in range(SPLITS)] for k in range(len(DECAYS))]
+    p = p.reshape(SPLITS, len(DECAYS), members, -1, 10).mean(axis=2)
+    return [[measured(p[s, k], n, s) for s in range(SPLITS)] for k in range(len(DECAYS))]
 
 
 def mean_field(n):
@@ -183,7 +186,10 @@ def main():
         decays=np.array(DECAYS),
         priors=np.array(PRIORS),
         chain_priors=np.array(CHAIN_PRIORS),
-        plain=np.array(results.sweep(plain, numbers)),
+        plain=np.array(results.sweep(plain, [(n, 1, 0) for n in NUMBERS])),
+        five_plain=np.array(results.sweep(plain, [(n, 5, seed) for seed in range(3) for n in NUMBERS])).reshape(
+            3, len(NUMBERS), len(DECAYS), SPLITS, -1
+        ),
         mean_field=np.array([rows for rows, _ in fields]),
         bound=np.array([bound for _, bound in fields]),
         neighbours=np.array(results.sweep(neighbours, numbers)),
