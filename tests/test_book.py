@@ -3,9 +3,11 @@
 import json
 
 import nbformat
+import numpy as np
 import pytest
 from lab import browser_path, need_browser
 from lectures import ROOT
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from helpers import book
@@ -47,6 +49,25 @@ def test_many_stops_are_thinned_and_ends_and_start_are_kept(start, most):
     assert kept["kind"] == [0, 1]
     assert {0, start, 99} <= set(kept["a"])
     assert len(kept["a"]) <= max(4, most // 2)
+
+
+def test_the_start_takes_the_place_of_its_nearest_neighbour():
+    kept = book._thinned({"a": range(100)}, {"a": 17}, set(), 8)
+    assert kept["a"] == [0, 17, 28, 42, 57, 71, 85, 99]
+    kept = book._thinned({"a": range(100)}, {"a": 82}, set(), 8)
+    assert kept["a"] == [0, 14, 28, 42, 57, 71, 82, 99]
+
+
+def test_a_frame_loses_nothing_but_colours(tmp_path):
+    def draw(figure, x):
+        """A surface of many colours."""
+        figure.subplots().imshow(np.arange(900).reshape(30, 30) + x, cmap="viridis")
+
+    explorer = explore(draw, figsize=(3, 3), x=slider("x", 0, 1, 0))
+    book.draw_frames(explorer, tmp_path)
+    frame = np.asarray(Image.open(tmp_path / "0.webp").convert("RGB"))
+    assert 100 < len(np.unique(frame.reshape(-1, 3), axis=0)) <= 128
+    assert np.abs(frame.astype(float) - explorer.pixels({"x": 0})[:, :, :3]).mean() < 4
 
 
 def test_a_page_holds_inputs_in_the_place_of_the_still(tmp_path):
