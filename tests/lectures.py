@@ -1120,7 +1120,7 @@ EXEMPT = {
         "one of 4,898",
     ],
     "4_6_why_simple_networks_generalise": [
-        "over 10, 20, 40 or 80 units",
+        "in 10, 20, 40 or 80 units",
         "batches choose 10, the small ones 20 to 80",
         "at the steps 0.1 (batches of 2 against 16), 0.2 and 0.4 (8 against 64)",
         "at 10 the small",

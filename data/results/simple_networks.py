@@ -13,7 +13,7 @@ Laplace and by annealing, and its effective number of chains, one draw. Batches,
 labels: `hits` (5 of STEPS, 8, 30 times, 48 networks, 2): how many of 400 digits are read right, and of 400 others;
 `runs_loss`: their training loss; `batches` (5, 8): the batches, each run for steps times step size 300. `smooth` (3
 other splits of the digits, 5 of STEPS, largest batch and the smallest but one, 4 of WINDOWS, 48, 2): the same two
-numbers for weights averaged over so many units of time, at the time at which the first of them is largest.
+numbers for running averages that forget in so many units of time, at the time at which the first of them is largest.
 """
 
 import itertools
